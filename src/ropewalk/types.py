@@ -182,14 +182,20 @@ class Report:
     pairs: pl.DataFrame | None = None
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
+    text: str = ""  # the report as a person reads it in a terminal
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Rows that the model has not seen, as a caller would send them, and what came true, row by row."""
+    """Rows that the model has not seen, as a caller would send them, and what came true, row by row.
+
+    `truths` [len(requests)] has only columns that were unknown when the request was made. `reference` are requests of
+    the training period: what drift is measured against.
+    """
 
     requests: pl.DataFrame
     truths: pl.DataFrame
+    reference: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,13 +179,15 @@ class StageJob:
             restored = sum(p["seconds"] for p in part if p.get("event") == "resume")
             kept = last if final else max((p["t"] for p in part if p.get("event") == "checkpoint"), default=first)
             reports = [p["t"] for p in part if "step" in p and "event" not in p]
-            begun = min(reports[0] if reports else first, kept)
+            # Until the first report: start-up and compiling, and one ordinary step, which is work.
+            step = (reports[-1] - reports[0]) / (len(reports) - 1) if len(reports) > 1 else 0.0
+            begun = min(max(first, reports[0] - step) if reports else first, kept)
             total += last - first
             startup += begun - first
             saving += saved
             restoring += restored
             lost += last - kept
-            useful += max(0.0, kept - first - saved - restored)
+            useful += max(0.0, kept - begun - saved - restored)
         return Times(total, useful, startup, saving, restoring, lost, len(starts))
 
     @property

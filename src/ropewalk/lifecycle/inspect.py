@@ -1,0 +1,68 @@
+"""runs, show, gc: what there is, what stands behind it, and what may go."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+from ropewalk.errors import MissingError
+from ropewalk.lifecycle import records
+from ropewalk.store import GcReport, Record, Store
+
+
+def runs(store: Store, system: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
+    """Newest first: each run with its figures and its release, if it has one."""
+    releases = {r.body["run"]: r for r in reversed(store.records("release", system, limit=10_000))}
+    return [_run_row(store, record, releases) for record in store.records("run", system, limit=limit)]
+
+
+def _run_row(store: Store, record: Record, releases: dict[str, Record]) -> dict[str, Any]:
+    body = record.body
+    reports = [r for _, _, r in store.descendants(record.id) if r.kind == "report"]
+    metric = reports[0].body["metrics"][0] if reports else None
+    release = releases.get(record.id)
+    return {
+        "run": record.id,
+        "system": record.system,
+        "created": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.created)) + " UTC",
+        "seconds": round(body["seconds"], 2),
+        "goodput": round(body["goodput"], 3),
+        "metric": f"{metric['name']} {metric['value']:,.6g} {metric['unit']}" if metric else "",
+        "release": f"v{release.body['version']} {records.release(store, release).stage}" if release else "",
+    }
+
+
+def show(store: Store, what: str) -> dict[str, Any]:
+    """A record by id, name (`inventory@live`) or file that a life wrote, with everything that stands behind it."""
+    record = _resolve(store, what)
+    return {
+        "id": record.id,
+        "kind": record.kind,
+        "system": record.system,
+        "created": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.created)) + " UTC",
+        "body": dict(record.body),
+        "behind": [
+            {"depth": depth, "role": role, "id": r.id, "kind": r.kind} for depth, role, r in store.ancestors(record.id)
+        ],
+        "made_from_it": [{"role": role, "id": r.id, "kind": r.kind} for _, role, r in store.descendants(record.id)],
+    }
+
+
+def _resolve(store: Store, what: str) -> Record:
+    if Path(what).is_file():
+        hash_ = hashlib.sha256(Path(what).read_bytes()).hexdigest()
+        keepers = store.keepers(hash_)
+        if not keepers:
+            raise MissingError("record", what, hint="No life of this store wrote a file with these bytes: was it edited?")
+        return keepers[0]
+    target = store.name(what) if "@" in what else None
+    if "@" in what and target is None:
+        raise MissingError("name", what, hint="Names are <system>@live and <system>@candidate.")
+    return records.need(store, target or what)
+
+
+def gc(store: Store, *, dry_run: bool = False, forget_days: float | None = None) -> GcReport:
+    """Remove what nothing refers to, and nothing else."""
+    return store.gc(dry_run=dry_run, forget_days=forget_days)

@@ -1,0 +1,149 @@
+"""register, promote, rollback: from a report to what is served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ropewalk.errors import GateError, MissingError
+from ropewalk.lifecycle import records
+from ropewalk.lifecycle.lane import Lane, digest
+from ropewalk.lifecycle.stages import config_of, evaluate_record, model_blobs
+from ropewalk.spine.registry.gate import Verdict, decide
+from ropewalk.spine.registry.stages import live_stack
+from ropewalk.store import Record
+from ropewalk.types import Release, Run, System
+
+
+def judge(system: System[Any], config: Any, run: Run, lane: Lane) -> tuple[Record, Verdict]:
+    """The run's report and the gate's verdict on it: against the baseline, and against the live release, both on the
+    same dataset."""
+    report_record, data_record = _report_of(system, config, run, lane)
+    report = records.report(lane.store, report_record)
+    live = current(system, lane, "live")
+    live_report = None
+    if live is not None and live.model != run.model:
+        dataset = records.dataset(lane.store, data_record)
+        live_report = records.report(lane.store, evaluate_record(system, config, live.model, dataset, lane, live.run))
+    return report_record, decide(report, live_report, seed=lane.seed)
+
+
+def _report_of(system: System[Any], config: Any, run: Run, lane: Lane) -> tuple[Record, Record]:
+    data_record = records.need(lane.store, f"dataset-{run.dataset[:16]}", "dataset")
+    dataset = records.dataset(lane.store, data_record)
+    return evaluate_record(system, config, run.model, dataset, lane, run.id), data_record
+
+
+def register(
+    system: System[Any], run: Run, lane: Lane, *, choice: str = "model", config: Any = None
+) -> Release:
+    """Make the run's model (or the baseline that it brought along) a candidate, if the gate lets it pass.
+
+    Raises GateError with the verdict's sentence. The baseline needs no gate: it is what one has without learning.
+    Registering the same model twice returns the release that there is.
+    """
+    config = config if config is not None else config_of(system, run.config)
+    report_record, verdict = judge(system, config, run, lane)
+    if choice == "model" and not verdict.passed:
+        raise GateError(f"{run.id} was not registered: {verdict.sentence}")
+    manifest = run.model if choice == "model" else run.baseline_model
+    if manifest is None:
+        raise MissingError("baseline", run.id, hint=f"The models of {system.name!r} bring no baseline along.")
+    with lane.store.lease(f"register/{system.name}"), lane.store.session(f"register {system.name}"):
+        id_ = f"release-{digest(system.name, manifest, report_record.id, choice)}"
+        made = lane.store.record(id_)
+        if made is None:
+            release = Release(
+                id=id_,
+                system=system.name,
+                version=1 + max((r.body["version"] for r in lane.store.records("release", system.name, limit=10_000)), default=0),
+                run=run.id,
+                report=report_record.id,
+                model=manifest,
+                choice="model" if choice == "model" else "baseline",
+                stage="candidate",
+                verdict=verdict.sentence,
+                created=records.now(),
+            )
+            made = records.release_record(
+                release, (("run", run.id), ("report", report_record.id)), model_blobs(lane, manifest)
+            )
+            lane.store.commit(made)
+        if lane.store.name(f"{system.name}@live") != id_:
+            _move(lane, f"{system.name}@candidate", id_, "register")
+    found = records.release(lane.store, made)
+    lane.console.say(f"register: {system.name} v{found.version} ({found.choice}) is {found.stage}")
+    return found
+
+
+def promote(system: System[Any], lane: Lane, version: int | None = None) -> Release:
+    """Make a release live: the candidate, or the one with this version number. The old live one is retired."""
+    with lane.store.lease(f"register/{system.name}"):
+        target = _by_version(system, lane, version) if version is not None else current(system, lane, "candidate")
+        if target is None:
+            live = current(system, lane, "live")
+            if live is not None and version is None:
+                return live
+            raise MissingError(
+                "release", f"{system.name}@candidate", hint=f"Make one with `ropewalk register {system.name}`."
+            )
+        if lane.store.name(f"{system.name}@live") != target.id:
+            _move(lane, f"{system.name}@live", target.id, "promote")
+        if lane.store.name(f"{system.name}@candidate") == target.id:
+            _move(lane, f"{system.name}@candidate", None, "promoted")
+        found = current(system, lane, "live")
+        assert found is not None
+    lane.console.say(f"promote: {system.name} v{found.version} is live")
+    return found
+
+
+def rollback(system: System[Any], lane: Lane) -> Release:
+    """Make the release live that was live before this one."""
+    name = f"{system.name}@live"
+    with lane.store.lease(f"register/{system.name}"):
+        stack = live_stack(lane.store.history(name))
+        if len(stack) < 2:
+            raise MissingError(
+                "release", f"{system.name} before the live one", hint="Only one has been live: there is nothing to go back to."
+            )
+        _move(lane, name, stack[-2], "rollback")
+        found = current(system, lane, "live")
+        assert found is not None
+    lane.console.say(f"rollback: {system.name} v{found.version} is live again")
+    return found
+
+
+def current(system: System[Any], lane: Lane, stage: str) -> Release | None:
+    """The release that `<system>@<stage>` names now."""
+    id_ = lane.store.name(f"{system.name}@{stage}")
+    record = lane.store.record(id_) if id_ else None
+    return records.release(lane.store, record) if record is not None else None
+
+
+def find(system: System[Any], lane: Lane, which: str | None) -> Release:
+    """A release by stage ('live'), version ('3', 'v3') or id; the live one by default, else the candidate."""
+    if which in (None, ""):
+        found = current(system, lane, "live") or current(system, lane, "candidate")
+    elif which in ("live", "candidate"):
+        found = current(system, lane, which)  # type: ignore[arg-type]
+    elif which.lstrip("v").isdigit():  # type: ignore[union-attr]
+        found = _by_version(system, lane, int(which.lstrip("v")))  # type: ignore[union-attr]
+    else:
+        found = records.release(lane.store, records.need(lane.store, which or "", "release"))
+    if found is None:
+        raise MissingError(
+            "release", f"{system.name}@{which or 'live'}",
+            hint=f"`ropewalk live {system.name}` makes one; `ropewalk runs {system.name}` lists what there is.",
+        )  # fmt: skip
+    return found
+
+
+def _by_version(system: System[Any], lane: Lane, version: int) -> Release:
+    all_ = lane.store.records("release", system.name, limit=10_000)
+    for record in all_:
+        if record.body["version"] == version:
+            return records.release(lane.store, record)
+    raise MissingError("release", f"{system.name} v{version}", [f"v{r.body['version']}" for r in all_])
+
+
+def _move(lane: Lane, name: str, target: str | None, why: str) -> None:
+    lane.store.move(name, target, expected=lane.store.name(name), why=why)
