@@ -1,0 +1,59 @@
+# Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+# Libraries that each want every core are slower together than apart.
+export OMP_NUM_THREADS ?= 2
+export OPENBLAS_NUM_THREADS ?= 2
+export POLARS_MAX_THREADS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check docs bench lock clean
+
+help:
+	@echo "make demo    plan the replenishment of a real retailer, from purchases to a monitored order plan"
+	@echo "make test    every promise, tested (about 5 minutes)"
+	@echo "make check   style, types, and that the docs match the program"
+	@echo "make docs    write the command reference anew from the program"
+	@echo "make bench   the figures of docs/results"
+
+# The lock gives CI the same versions every time; a person gets what fits their Python.
+.venv/ready-%: pyproject.toml requirements.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv: the first time takes a minute or two"
+ifdef CI
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps -e .
+else
+	@$(BIN)/python -m pip install --quiet -e '.[$*]'
+endif
+	@touch $@
+
+setup: .venv/ready-inventory,demo
+
+demo: .venv/ready-inventory,demo
+	@$(BIN)/ropewalk live inventory
+
+test: .venv/ready-inventory,demo,s3,postgres,test
+	@$(BIN)/python -m pytest
+
+check: .venv/ready-inventory,demo,s3,postgres,test,check
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python docs/reference.py --check
+
+docs: .venv/ready-inventory,demo,s3,postgres,test,check
+	@$(BIN)/python docs/reference.py
+
+bench: .venv/ready-inventory,demo,s3,postgres,test
+	@$(BIN)/python benchmarks/run.py
+
+# Writes requirements.lock: names, versions and hashes of every package for Python 3.11 and later, no host names.
+lock:
+	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
+	@.venv-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras \
+	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements.lock
+	@rm -rf .venv-lock
+
+clean:
+	@rm -rf .venv out .ropewalk
