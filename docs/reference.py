@@ -1,0 +1,49 @@
+"""Write docs/reference.md from the program, or with --check fail when it no longer matches.
+
+The reference is what `--help` prints, for every verb and every system's settings: nobody edits it by hand.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ["COLUMNS"] = "100"
+
+from ropewalk import catalogue  # noqa: E402  (the width must be set before argparse is)
+from ropewalk.cli import VERBS, parser  # noqa: E402
+from ropewalk.config import describe  # noqa: E402
+
+TARGET = Path(__file__).parent / "reference.md"
+
+
+def reference() -> str:
+    top = parser()
+    verbs = next(a for a in top._actions if isinstance(a, argparse._SubParsersAction)).choices
+    parts = ["# Command reference", "", "Written by `make docs` from the program; `make check` compares.", ""]
+    parts += ["```text", top.format_help().rstrip(), "```", ""]
+    for verb in VERBS:
+        parts += [f"## ropewalk {verb}", "", "```text", verbs[verb].format_help().rstrip(), "```", ""]
+    for name in catalogue.names():
+        system = catalogue.find(name)
+        parts += [f"## Settings of {name}", "", "| setting | default | unit | stage | reason |", "|---|---|---|---|---|"]
+        for s in describe(system.config):
+            about = s.about.replace("|", "\\|").replace("\n", " ")
+            parts.append(f"| `{s.name}` | `{s.default}` | {s.unit} | {s.stage} | {about} |")
+        parts.append("")
+        if system.commands:
+            parts += [f"## Commands of {name}", "", "| command | what it does |", "|---|---|"]
+            parts += [
+                f"| `ropewalk {name} {key}` | {(function.__doc__ or '').strip().splitlines()[0]} |"
+                for key, function in system.commands.items()
+            ]
+            parts.append("")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    if "--check" in sys.argv:
+        if not TARGET.exists() or TARGET.read_text() != reference():
+            sys.exit("docs/reference.md does not match the program: run `make docs`")
+    else:
+        TARGET.write_text(reference())

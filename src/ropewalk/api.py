@@ -1,0 +1,242 @@
+"""The verbs for Python: the same names and arguments as in the shell, nouns as results.
+
+Every verb takes a system (its name, its file, or a `System`) and the same options:
+
+    small      use the system's small configuration (offline, seconds)
+    config     a YAML file of settings
+    sets       strings `key=value`
+    settings   settings by name, as a mapping; the last of these three wins
+    store      folder or s3://bucket/prefix; default $ROPEWALK_STORE or .ropewalk
+    index      postgresql://...; default $ROPEWALK_INDEX or SQLite beside the store
+    seed, workers, threads, quiet
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from ropewalk import catalogue
+from ropewalk import config as configs
+from ropewalk.lifecycle import inspect
+from ropewalk.lifecycle.lane import Console, Lane
+from ropewalk.store import GcReport, open_store
+from ropewalk.types import Dataset, Finding, Plan, Release, Report, Run, System
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from ropewalk.lifecycle.answers import Joined, Summary
+    from ropewalk.lifecycle.life import Life
+
+
+class Options(TypedDict, total=False):
+    """What every verb understands; see the module's docstring."""
+
+    small: bool
+    config: str | Path | None
+    sets: Sequence[str]
+    settings: Mapping[str, Any]
+    store: str | None
+    index: str | None
+    seed: int
+    workers: int
+    threads: int
+    quiet: bool
+
+
+@dataclass(frozen=True)
+class Place:
+    """A system with its configuration and a lane to run on."""
+
+    system: System[Any]
+    config: Any
+    lane: Lane
+
+
+@contextmanager
+def place(system: str | System[Any], **options: Unpack[Options]) -> Iterator[Place]:
+    """Resolve the options of a verb; the store is closed at the end."""
+    found = catalogue.find(system) if isinstance(system, str) else system
+    config = configs.load(
+        found.config,
+        base=found.small() if options.get("small") else None,
+        file=options.get("config"),
+        values=options.get("settings"),
+        sets=options.get("sets", ()),
+    )
+    store = open_store(options.get("store"), options.get("index"))
+    bounds = {k: options[k] for k in ("seed", "workers", "threads") if options.get(k) is not None}  # type: ignore[literal-required]
+    try:
+        yield Place(found, config, Lane(store, Console(options.get("quiet", True)), **bounds))
+    finally:
+        store.close()
+
+
+def systems() -> dict[str, str]:
+    """name -> what it decides, for every system that can be used; a missing extra is named instead."""
+    from ropewalk.errors import RopewalkError
+
+    said = {}
+    for name in catalogue.names():
+        try:
+            said[name] = catalogue.find(name).about
+        except RopewalkError as error:
+            said[name] = f"not usable: {error}"
+    return said
+
+
+def data(system: str | System[Any], **options: Unpack[Options]) -> Dataset:
+    """Freeze the tables that the configuration names into a Dataset."""
+    from ropewalk.lifecycle import stages
+
+    with place(system, **options) as p:
+        return stages.data(p.system, p.config, p.lane)
+
+
+def plan(system: str | System[Any], deadline_s: float | None = None, **options: Unpack[Options]) -> Plan:
+    """How long training this configuration will take on this machine, and how sure that is."""
+    from ropewalk.lifecycle import stages
+
+    with place(system, **options) as p:
+        return stages.plan(p.system, p.config, p.lane, deadline_s)
+
+
+def train(system: str | System[Any], start: str | None = None, **options: Unpack[Options]) -> Run:
+    """Train (after `data`, if that was not done); a killed training continues from its checkpoint."""
+    from ropewalk.lifecycle import stages
+
+    with place(system, **options) as p:
+        return stages.train(p.system, p.config, stages.data(p.system, p.config, p.lane), p.lane, start)
+
+
+def evaluate(system: str | System[Any], **options: Unpack[Options]) -> Report:
+    """Report of the trained model against its baseline, on rows that it has not seen."""
+    from ropewalk.lifecycle import stages
+
+    with place(system, **options) as p:
+        dataset = stages.data(p.system, p.config, p.lane)
+        run = stages.train(p.system, p.config, dataset, p.lane)
+        return stages.evaluate(p.system, p.config, run, dataset, p.lane)
+
+
+def register(
+    system: str | System[Any], run: str | None = None, choice: str = "model", **options: Unpack[Options]
+) -> Release:
+    """Make a run's model a candidate if the gate lets it pass; `choice='baseline'` takes the baseline instead."""
+    from ropewalk.lifecycle import records, releases, stages
+
+    with place(system, **options) as p:
+        if run is not None:
+            return releases.register(
+                p.system, records.run(records.need(p.lane.store, run, "run")), p.lane, choice=choice
+            )
+        dataset = stages.data(p.system, p.config, p.lane)
+        trained = stages.train(p.system, p.config, dataset, p.lane)
+        return releases.register(p.system, trained, p.lane, choice=choice, config=p.config)
+
+
+def promote(system: str | System[Any], version: int | None = None, **options: Unpack[Options]) -> Release:
+    """Make the candidate live, or the release of this version."""
+    from ropewalk.lifecycle import releases
+
+    with place(system, **options) as p:
+        return releases.promote(p.system, p.lane, version)
+
+
+def rollback(system: str | System[Any], **options: Unpack[Options]) -> Release:
+    """Make the release live that was live before."""
+    from ropewalk.lifecycle import releases
+
+    with place(system, **options) as p:
+        return releases.rollback(p.system, p.lane)
+
+
+def predict(
+    system: str | System[Any],
+    source: str | Path,
+    target: str | Path,
+    release: str | None = None,
+    on_bad_rows: str = "stop",
+    **options: Unpack[Options],
+) -> Summary:
+    """Answer every row of a file (CSV, Parquet, Arrow) with a release, in constant memory."""
+    from ropewalk.lifecycle import answers
+
+    with place(system, **options) as p:
+        return answers.predict(p.system, p.lane, source, target, release=release, on_bad_rows=on_bad_rows)
+
+
+def serve(
+    system: str | System[Any],
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    api_key: str | None = None,
+    ready_file: str | Path | None = None,
+    **options: Unpack[Options],
+) -> int:
+    """Serve the live release over HTTP until SIGTERM; a new live release is taken over without a failed request."""
+    from ropewalk.lifecycle import answers
+
+    with place(system, **options) as p:
+        return answers.serve(p.system, p.lane, host=host, port=port, api_key=api_key, ready_file=ready_file)
+
+
+def truths(system: str | System[Any], source: str | Path, **options: Unpack[Options]) -> Joined:
+    """Join what came true (a file with the event's id, or the contract's keys) to the events of the past."""
+    from ropewalk.lifecycle import answers
+
+    with place(system, **options) as p:
+        return answers.truths(p.system, p.lane, source)
+
+
+def monitor(
+    system: str | System[Any], page: str | Path | None = None, **options: Unpack[Options]
+) -> list[Finding]:
+    """Check the events of the live release; `page` is where the HTML goes."""
+    from ropewalk.lifecycle import answers
+
+    with place(system, **options) as p:
+        return answers.monitor(p.system, p.config, p.lane, page=page)
+
+
+def live(system: str | System[Any], out: str | Path | None = None, **options: Unpack[Options]) -> Life:
+    """A whole life: data, train, evaluate, register, promote, outputs, serve, truths, monitor."""
+    from ropewalk.lifecycle import life
+
+    with place(system, **options) as p:
+        return life.live(p.system, p.config, p.lane, out=out)
+
+
+def runs(
+    system: str | None = None, limit: int = 20, store: str | None = None, index: str | None = None
+) -> list[dict[str, Any]]:
+    """Past runs, newest first, with their figures and releases."""
+    opened = open_store(store, index)
+    try:
+        return inspect.runs(opened, system, limit)
+    finally:
+        opened.close()
+
+
+def show(what: str, store: str | None = None, index: str | None = None) -> dict[str, Any]:
+    """A record by id, name or file that a life wrote, and everything that stands behind it."""
+    opened = open_store(store, index)
+    try:
+        return inspect.show(opened, what)
+    finally:
+        opened.close()
+
+
+def gc(
+    dry_run: bool = False, forget_days: float | None = None, store: str | None = None, index: str | None = None
+) -> GcReport:
+    """Remove what nothing refers to, and nothing else."""
+    opened = open_store(store, index)
+    try:
+        return inspect.gc(opened, dry_run=dry_run, forget_days=forget_days)
+    finally:
+        opened.close()

@@ -1,0 +1,394 @@
+"""The verbs in the shell. Results go to stdout, for people or (--json) for programs; progress goes to stderr.
+
+Exit codes: 0 done; 2 something a person can mend; 3 the storage; 4 a stage failed; 5 the gate refused;
+10 / 20 monitor found warnings / errors; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ropewalk import __version__
+from ropewalk.errors import RopewalkError
+
+VERBS: dict[str, str] = {
+    "live": "a whole life: data to a monitored decision",
+    "data": "freeze the tables that the configuration names",
+    "plan": "predict how long the training takes on this machine",
+    "train": "train; a killed training continues",
+    "evaluate": "report against the baseline on held-out rows",
+    "register": "make the model a candidate, if the gate lets it pass",
+    "promote": "make the candidate live",
+    "rollback": "make the release live that was live before",
+    "predict": "answer every row of a file",
+    "serve": "answer over HTTP",
+    "truths": "join what came true to past answers",
+    "monitor": "check the live release; exit code for schedulers",
+    "systems": "what can be used",
+    "runs": "past runs and their figures",
+    "show": "a record, or a file that a life wrote, and what stands behind it",
+    "gc": "remove what nothing refers to",
+}
+_WITHOUT_SYSTEM = ("systems", "runs", "show", "gc")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line. Returns the exit code; a user's mistake is a sentence on stderr, never a traceback."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(arguments)
+    except RopewalkError as error:
+        _complain(str(error), "--json" in arguments, type(error).__name__, error.exit_code)
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted: what was finished is kept, and the same command continues\n")
+        return 130
+    except BrokenPipeError:
+        # The reader of our stdout (`| head`) has gone; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        sys.stderr.write("ropewalk: the machine has not enough memory for this; use fewer items, or --small\n")
+        return 4
+    except OSError as error:
+        if os.environ.get("ROPEWALK_DEBUG"):
+            raise
+        _complain(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), "--json" in arguments, "OSError", 3)
+        return 3
+
+
+def _complain(sentence: str, as_json: bool, kind: str, code: int) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps({"error": kind, "sentence": sentence, "exit_code": code}) + "\n")
+    for line in sentence.split("\n"):
+        sys.stderr.write(f"ropewalk: {line}\n")
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments and arguments[0] not in VERBS and not arguments[0].startswith("-"):
+        return _system_command(arguments)
+    if len(arguments) > 2 and arguments[0] not in _WITHOUT_SYSTEM and {"-h", "--help"} & set(arguments[1:]):
+        return _help_with_settings(arguments)
+    options = parser().parse_args(arguments)
+    if options.verb is None:
+        parser().print_help()
+        return 0
+    return _HANDLERS[options.verb](options)
+
+
+# -- the parser --
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28, width=100)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every verb with its options. Builds without importing anything heavy."""
+    top = argparse.ArgumentParser(
+        "ropewalk",
+        description="Machine-learning systems from data to a monitored decision.",
+        epilog="Begin with: ropewalk live inventory --small\n"
+        "A system's settings: ropewalk train inventory --help\n"
+        "A system's own commands: ropewalk inventory",
+        formatter_class=_Formatter,
+    )
+    top.add_argument("--version", action="version", version=f"ropewalk {__version__}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+    for verb, about in VERBS.items():
+        sub = verbs.add_parser(verb, help=about, description=about[0].upper() + about[1:] + ".", formatter_class=_Formatter)
+        if verb not in _WITHOUT_SYSTEM:
+            sub.add_argument("system", help="name of a system, or its file: inventory, my_system.py")
+            _add_configuration(sub)
+        _add_own(verb, sub)
+        _add_common(sub)
+    return top
+
+
+def _add_configuration(sub: argparse.ArgumentParser) -> None:
+    group = sub.add_argument_group("configuration")
+    group.add_argument("--small", action="store_true", help="the small configuration: offline, seconds")
+    group.add_argument("--config", metavar="FILE", help="settings from a YAML file")
+    group.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], dest="sets", help="one setting; may be repeated"
+    )
+
+
+def _add_common(sub: argparse.ArgumentParser) -> None:
+    group = sub.add_argument_group("where and how")
+    group.add_argument("--store", metavar="URL", help="folder or s3://bucket/prefix (default: $ROPEWALK_STORE or .ropewalk)")
+    group.add_argument(
+        "--index", metavar="URL", help="postgresql://... (default: $ROPEWALK_INDEX or SQLite beside the store)"
+    )
+    group.add_argument("--json", action="store_true", help="the result as JSON on stdout, and nothing else there")
+    group.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    if sub.prog.split()[-1] not in _WITHOUT_SYSTEM:
+        group.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
+        group.add_argument("--workers", type=int, default=1, metavar="N", help="processes for parallel parts (default: 1)")
+        group.add_argument("--threads", type=int, default=None, metavar="N", help="threads of one stage (default: 2)")
+
+
+def _add_own(verb: str, sub: argparse.ArgumentParser) -> None:
+    add = sub.add_argument
+    if verb == "live":
+        add("--out", metavar="FOLDER", help="where the files for people go (default: out/SYSTEM)")
+    elif verb == "plan":
+        add("--deadline", type=float, metavar="SECONDS", help="print the probability of being done by then")
+    elif verb == "train":
+        add("--start", metavar="RUN", help="begin with the model of this run")
+    elif verb == "register":
+        add("--run", metavar="RUN", help="a past run (default: the run of this configuration)")
+        add("--choice", choices=("model", "baseline"), default="model", help="what to register (default: model)")
+    elif verb == "promote":
+        add("--to", metavar="N", dest="version", help="version of a release (default: the candidate)")
+    elif verb == "predict":
+        add("source", help="file of requests: .csv, .parquet, .arrow")
+        add("target", help="file of answers; its suffix says the format")
+        add("--release", metavar="WHICH", help="live, candidate, a version or an id (default: live)")
+        add("--on-bad-rows", choices=("stop", "quarantine"), default="stop", help="what to do with bad rows (default: stop)")
+    elif verb == "serve":
+        add("--host", default="127.0.0.1", help="address to bind (default: 127.0.0.1)")
+        add("--port", type=int, default=8000, help="port; 0 takes a free one (default: 8000)")
+        add("--api-key", metavar="KEY", help="callers must send it as X-API-Key (default: $ROPEWALK_API_KEY)")
+        add("--ready-file", metavar="FILE", help="write the address there once requests are answered")
+    elif verb == "truths":
+        add("source", help="file with `event_id` and what came true: .csv, .parquet, .arrow")
+    elif verb == "monitor":
+        add("--page", metavar="FILE", help="where the HTML page goes (default: out/SYSTEM/monitor.html)")
+    elif verb == "runs":
+        add("system", nargs="?", help="only of this system")
+        add("--limit", type=int, default=20, metavar="N", help="how many (default: 20)")
+    elif verb == "show":
+        add("what", help="id of a record, name like inventory@live, or a file that a life wrote")
+    elif verb == "gc":
+        add("--dry-run", action="store_true", help="say what would go, remove nothing")
+        add("--forget-days", type=float, metavar="D", help="also forget runs and datasets older than D days that no release needs")
+
+
+def _help_with_settings(arguments: list[str]) -> int:
+    """`ropewalk train inventory --help`: the verb's options, then the system's settings with units and reasons."""
+    from ropewalk import catalogue
+    from ropewalk.config import describe
+
+    named = [a for a in arguments[1:] if not a.startswith("-")]
+    try:
+        parser().parse_args([arguments[0], "--help"])
+    except SystemExit:
+        pass
+    system = catalogue.find(named[0])
+    print(f"\nsettings of {system.name} (--set KEY=VALUE, or a line `KEY: VALUE` of --config):")
+    for line in describe(system.config):
+        unit = f" {line.unit}" if line.unit else ""
+        print(f"  {line.name} = {line.default}{unit}")
+        for part in _wrapped(line.about, 92):
+            print(f"      {part}")
+    return 0
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width)
+
+
+def _system_command(arguments: list[str]) -> int:
+    """`ropewalk inventory COMMAND ...`: what a system brings along beyond the verbs."""
+    from ropewalk import catalogue
+
+    name = arguments[0]
+    if name not in catalogue.names() and not name.endswith(".py") and ":" not in name:
+        from ropewalk.errors import MissingError
+
+        raise MissingError("verb or system", name, [*VERBS, *catalogue.names()], "`ropewalk --help` lists the verbs.")
+    system = catalogue.find(name)
+    command = system.commands.get(arguments[1]) if len(arguments) > 1 else None
+    if command is None:
+        if len(arguments) > 1 and not arguments[1].startswith("-"):
+            from ropewalk.errors import MissingError
+
+            raise MissingError("command", f"{name} {arguments[1]}", system.commands, f"Verbs come first: ropewalk {arguments[1]} {name}.")
+        print(f"{system.name}: {system.about}\n\nverbs: ropewalk VERB {name}   (ropewalk --help)")
+        for key, function in system.commands.items():
+            print(f"  ropewalk {name} {key:12} {(function.__doc__ or '').strip().splitlines()[0]}")
+        return 0
+    return int(command(arguments[2:]) or 0)
+
+
+# -- the handlers --
+
+
+def _options(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "small": options.small,
+        "config": options.config,
+        "sets": options.sets,
+        "store": options.store,
+        "index": options.index,
+        "seed": options.seed,
+        "workers": options.workers,
+        "threads": options.threads,
+        "quiet": options.quiet,
+    }
+
+
+def _print(options: argparse.Namespace, body: Any, text: str) -> None:
+    if options.json:
+        sys.stdout.write(json.dumps(body, default=str) + "\n")
+    else:
+        sys.stdout.write(text.rstrip("\n") + "\n")
+    sys.stdout.flush()
+
+
+def _data(options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+
+    dataset = api.data(options.system, **_options(options))
+    _print(options, printing.dataset_body(dataset), printing.dataset(dataset))
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+
+    plan = api.plan(options.system, options.deadline, **_options(options))
+    _print(options, printing.body(plan), printing.plan(plan))
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+
+    run = api.train(options.system, options.start, **_options(options))
+    _print(options, printing.body(run), printing.run(run))
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+
+    report = api.evaluate(options.system, **_options(options))
+    _print(options, printing.report_body(report), printing.report(report))
+    return 0
+
+
+def _register(options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+
+    release = api.register(options.system, options.run, options.choice, **_options(options))
+    _print(options, printing.body(release), printing.release(release))
+    return 0
+
+
+def _promote(options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+
+    version = options.version
+    if version is not None and not version.lstrip("v").isdigit():
+        raise RopewalkError(f"--to {version}: a version is a whole number, as `ropewalk runs` shows it")
+    release = api.promote(options.system, int(version.lstrip("v")) if version else None, **_options(options))
+    _print(options, printing.body(release), printing.release(release))
+    return 0
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+
+    release = api.rollback(options.system, **_options(options))
+    _print(options, printing.body(release), printing.release(release))
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+
+    summary = api.predict(
+        options.system, options.source, options.target, options.release, options.on_bad_rows, **_options(options)
+    )
+    _print(options, printing.body(summary), printing.summary(summary))
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from ropewalk import api
+
+    return api.serve(
+        options.system, options.host, options.port, options.api_key, options.ready_file, **_options(options)
+    )
+
+
+def _truths(options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+
+    joined = api.truths(options.system, options.source, **_options(options))
+    _print(options, joined.counts, printing.counts(joined.counts))
+    return 0
+
+
+def _monitor(options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+    from ropewalk.spine.monitoring.findings import exit_code
+
+    page = options.page or Path("out") / options.system / "monitor.html"
+    findings = api.monitor(options.system, page, **_options(options))
+    _print(options, printing.findings_body(findings), printing.findings(findings) + f"\n{page}")
+    return exit_code(findings)
+
+
+def _live(options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+
+    life = api.live(options.system, options.out, **_options(options))
+    _print(options, printing.life_body(life), printing.life(life))
+    return 0
+
+
+def _systems(options: argparse.Namespace) -> int:
+    from ropewalk import api
+
+    found = api.systems()
+    width = max((len(n) for n in found), default=0)
+    _print(options, found, "\n".join(f"{name:{width}}  {about}" for name, about in found.items()))
+    return 0
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+
+    rows = api.runs(options.system, options.limit, options.store, options.index)
+    none = "no runs yet: `ropewalk live inventory --small` makes the first"
+    _print(options, rows, printing.table(rows) if rows else none)
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+
+    found = api.show(options.what, options.store, options.index)
+    _print(options, found, printing.shown(found))
+    return 0
+
+
+def _gc(options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+
+    report = api.gc(options.dry_run, options.forget_days, options.store, options.index)
+    _print(options, printing.body(report), printing.collected(report, options.dry_run))
+    return 0
+
+
+_HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "data": _data, "plan": _plan, "train": _train, "evaluate": _evaluate, "register": _register, "promote": _promote,
+    "rollback": _rollback, "predict": _predict, "serve": _serve, "truths": _truths, "monitor": _monitor, "live": _live,
+    "systems": _systems, "runs": _runs, "show": _show, "gc": _gc,
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
