@@ -1,0 +1,316 @@
+"""Where bytes lie: a flat space of keys with atomic writes. A folder and memory are here, S3 is in s3.py.
+
+A place knows nothing of hashes, records or collection. It promises that a key is never seen half-written: bytes go to a
+temporary file first and get their name when they are whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from ropewalk.errors import StoreError
+from ropewalk.store.process import alive_here, here
+
+CHUNK = 1 << 20  # bytes
+DAY = 86_400.0  # seconds
+
+
+class Place(Protocol):
+    """A space of keys (`blobs/ab/<hash>`, `objects/<key>`). `requests` counts what was asked of it, by kind."""
+
+    requests: Counter[str]
+    cheap_put: bool  # a conditional put costs no more than asking for the size first
+
+    def put(self, key: str, data: bytes | Path, *, durable: bool, absent: bool) -> bool:
+        """Write atomically. False: `absent` was asked for and the key was there already.
+
+        A path is a finished temporary file of the store's own, which may be moved instead of copied.
+        """
+        ...
+
+    def get(self, key: str) -> bytes | None: ...
+
+    def read(self, key: str, start: int, length: int) -> bytes | None: ...
+
+    def size(self, key: str) -> int | None: ...
+
+    def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """(key, bytes) of every key that starts with `prefix`, which ends at a slash."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove a key; a key that is not there is no error."""
+        ...
+
+    def sync(self, keys: Iterable[str]) -> None:
+        """Make keys that were written without `durable` durable."""
+        ...
+
+    def where(self, key: str) -> str:
+        """The key's address, for a person."""
+        ...
+
+    def leftovers(self) -> list[Path]:
+        """Temporary files whose writers are dead."""
+        ...
+
+
+def temporary(folder: Path) -> Path:
+    """A new name in `folder` that tells who writes it: host, pid, start of the process, random."""
+    me = here()
+    return folder / f"{me.tag}.{me.pid}.{me.start_tag}.{secrets.token_hex(6)}"
+
+
+def abandoned(folder: Path) -> list[Path]:
+    """Temporary names in `folder` whose writer is dead; those of another host after a day."""
+    import time
+
+    found: list[Path] = []
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return found
+    for entry in entries:
+        parts = entry.name.split(".")
+        if len(parts) != 4 or not parts[1].isdigit():
+            continue
+        if parts[0] == here().tag:
+            dead = not alive_here(int(parts[1]), start_tag=parts[2])
+        else:
+            try:
+                dead = entry.stat().st_mtime < time.time() - DAY
+            except FileNotFoundError:
+                continue
+        if dead:
+            found.append(Path(entry.path))
+    return found
+
+
+def explain(error: OSError, path: Path, need: int = 0) -> StoreError:
+    """The sentence for what a file system refused."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        try:
+            free = f"{shutil.disk_usage(path if path.is_dir() else path.parent).free:,} are free there"
+        except OSError:
+            free = "less is free there"
+        what = "is full" if error.errno != errno.EFBIG else "does not take a file of this size"
+        return StoreError(
+            f"the disk {what}: {need:,} bytes were to be written at {path}, {free}. Nothing half-written was left. "
+            f"Free some space (`ropewalk gc` removes what nothing refers to) or point ROPEWALK_STORE to another disk."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StoreError(
+            f"{path} may not be written ({os.strerror(error.errno)}). Give this user write access to the folder, or "
+            f"point ROPEWALK_STORE to one that it owns."
+        )
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return StoreError(
+            f"{path} cannot be a folder of the store: there is a file in its place. Move that file away, or point "
+            f"ROPEWALK_STORE to a folder."
+        )
+    return StoreError(f"{path}: {os.strerror(error.errno or 0)}. Check the disk, or point ROPEWALK_STORE elsewhere.")
+
+
+def make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain(error, path) from error
+
+
+def fsync(path: Path) -> None:
+    """Flush a file, or a folder's entries, to the disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+class Folder:
+    """A place on a local disk. A key's file is read-only; its folder is fsynced when the write is durable."""
+
+    cheap_put = False
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.requests: Counter[str] = Counter()
+        make_folder(root / "tmp")
+
+    def put(self, key: str, data: bytes | Path, *, durable: bool, absent: bool) -> bool:
+        self.requests["put"] += 1
+        final, half = self.root / key, data if isinstance(data, Path) else temporary(self.root / "tmp")
+        try:
+            if isinstance(data, bytes):
+                write(half, [data], durable)
+            elif durable:
+                fsync(half)
+            new = self._name(half, final, absent)
+            if durable:
+                self._sync_folders(final.parent)
+            return new
+        except OSError as error:
+            raise explain(error, final, len(data) if isinstance(data, bytes) else 0) from error
+        finally:
+            half.unlink(missing_ok=True)
+
+    def _name(self, half: Path, final: Path, absent: bool) -> bool:
+        for attempt in (1, 2):
+            try:
+                if absent:
+                    os.link(half, final)
+                else:
+                    os.replace(half, final)
+                return True
+            except FileExistsError:
+                return False
+            except FileNotFoundError:
+                if attempt == 2:
+                    raise
+                final.parent.mkdir(parents=True, exist_ok=True)
+        raise AssertionError("unreachable")
+
+    def get(self, key: str) -> bytes | None:
+        self.requests["get"] += 1
+        try:
+            return (self.root / key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise explain(error, self.root / key) from error
+
+    def read(self, key: str, start: int, length: int) -> bytes | None:
+        self.requests["get"] += 1
+        try:
+            with open(self.root / key, "rb") as file:
+                file.seek(start)
+                return file.read(length)
+        except FileNotFoundError:
+            return None
+
+    def size(self, key: str) -> int | None:
+        self.requests["head"] += 1
+        try:
+            return (self.root / key).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
+        self.requests["list"] += 1
+        for folder, _, files in os.walk(self.root / prefix):
+            for file in files:
+                path = Path(folder, file)
+                try:
+                    size = path.stat().st_size
+                except FileNotFoundError:  # somebody deleted it meanwhile
+                    continue
+                yield path.relative_to(self.root).as_posix(), size
+
+    def delete(self, key: str) -> None:
+        self.requests["delete"] += 1
+        try:
+            (self.root / key).unlink(missing_ok=True)
+        except OSError as error:
+            raise explain(error, self.root / key) from error
+
+    def sync(self, keys: Iterable[str]) -> None:
+        folders: set[Path] = set()
+        for key in keys:
+            try:
+                fsync(self.root / key)
+            except FileNotFoundError:  # the caller checks what must be there
+                continue
+            folders.add((self.root / key).parent)
+        for folder in folders:
+            self._sync_folders(folder)
+
+    def _sync_folders(self, folder: Path) -> None:
+        while True:
+            fsync(folder)
+            if folder == self.root or self.root not in folder.parents:
+                return
+            folder = folder.parent
+
+    def where(self, key: str) -> str:
+        return str(self.root / key)
+
+    def leftovers(self) -> list[Path]:
+        return abandoned(self.root / "tmp")
+
+
+def write(path: Path, pieces: Iterable[bytes], durable: bool) -> None:
+    """Write a new read-only file; it is removed again when that fails."""
+    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o444)
+    try:
+        with os.fdopen(fd, "wb", buffering=0) as file:
+            for piece in pieces:
+                view = memoryview(piece)
+                while view:
+                    view = view[file.write(view) :]
+            if durable:
+                os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+class Memory:
+    """A place for tests and for trying things out: gone with the process."""
+
+    cheap_put = False
+
+    def __init__(self) -> None:
+        self.requests: Counter[str] = Counter()
+        self._bytes: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    def put(self, key: str, data: bytes | Path, *, durable: bool, absent: bool) -> bool:
+        self.requests["put"] += 1
+        whole = data if isinstance(data, bytes) else data.read_bytes()
+        with self._lock:
+            if absent and key in self._bytes:
+                return False
+            self._bytes[key] = whole
+        return True
+
+    def get(self, key: str) -> bytes | None:
+        self.requests["get"] += 1
+        return self._bytes.get(key)
+
+    def read(self, key: str, start: int, length: int) -> bytes | None:
+        self.requests["get"] += 1
+        whole = self._bytes.get(key)
+        return None if whole is None else whole[start : start + length]
+
+    def size(self, key: str) -> int | None:
+        self.requests["head"] += 1
+        whole = self._bytes.get(key)
+        return None if whole is None else len(whole)
+
+    def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
+        self.requests["list"] += 1
+        with self._lock:
+            found = [(key, len(whole)) for key, whole in self._bytes.items() if key.startswith(prefix)]
+        yield from found
+
+    def delete(self, key: str) -> None:
+        self.requests["delete"] += 1
+        with self._lock:
+            self._bytes.pop(key, None)
+
+    def sync(self, keys: Iterable[str]) -> None:
+        pass
+
+    def where(self, key: str) -> str:
+        return f"memory://{key}"
+
+    def leftovers(self) -> list[Path]:
+        return []

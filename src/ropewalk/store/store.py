@@ -1,0 +1,414 @@
+"""The store: bytes by content hash, and an index of records. The only class here that the rest of the package sees."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from ropewalk.errors import CorruptError, MissingError, StoreError
+from ropewalk.store import gc as collection
+from ropewalk.store import records as rows
+from ropewalk.store import sessions as work
+from ropewalk.store import trees
+from ropewalk.store.blobs import CHUNK, Folder, Memory, Place, explain, temporary, write
+from ropewalk.store.gc import GcReport
+from ropewalk.store.index import Index, Sql
+from ropewalk.store.records import Move, Record
+from ropewalk.types import Blob
+
+SMALL = 8 << 20  # bytes that a file may have to be read at once
+
+
+class _Lost(Exception):
+    """This session was taken for dead by a collector that could not see its heartbeat."""
+
+
+class Store:
+    """Made by `open_store`. Safe to use from threads and after a fork; travels between processes as its address."""
+
+    def __init__(self, url: str, local: Path, place: Place, index: Index, own_local: bool = False) -> None:
+        self.url = url
+        self.local = local  # scratch, caches and journals, also when the blobs are elsewhere
+        self._place = place
+        self._index = index
+        self._sessions = work.Sessions(index)
+        self._cache = place if isinstance(place, Folder) else Folder(local)
+        self._own_local = own_local
+        self._registered = False
+        self._loose: set[str] = set()  # put without fsync
+        self._verified: dict[str, tuple[int, int, int]] = {}  # hash -> inode, mtime, size of the file that was hashed
+
+    def __reduce__(self) -> tuple[Callable[[str, str], Store], tuple[str, str]]:
+        from ropewalk.store import open_store
+
+        if isinstance(self._place, Memory):
+            raise StoreError("a store in memory cannot travel to another process; use a folder.")
+        return open_store, (self.url, self._index.url)
+
+    def __repr__(self) -> str:
+        return f"Store({self.url!r}, index={self._index.url!r})"
+
+    @property
+    def requests(self) -> Counter[str]:
+        """What was asked of the place of the blobs so far: put, get, head, list, delete."""
+        return self._place.requests
+
+    # --- blobs ---------------------------------------------------------------------------------------------------
+
+    def put(self, data: bytes | Path, *, durable: bool = False) -> Blob:
+        """Keep bytes, or a file's, unless they are there already.
+
+        Inside a session they stay until it ends; outside of one they stay only if no collection comes before the
+        commit that refers to them (which then fails, and nothing dangles). `commit` makes what it refers to durable.
+        """
+        if isinstance(data, Path):
+            return self._put_file(data, durable)
+        blob = Blob(hashlib.sha256(data).hexdigest(), len(data))
+        with self._pinned((blob.hash,)) as session:
+            if self._wanted(blob, durable, small=True):
+                self._place.put(_key(blob.hash), data, durable=durable, absent=True)
+            session.sure.add(blob.hash)
+        return blob
+
+    def _put_file(self, path: Path, durable: bool) -> Blob:
+        try:
+            if path.stat().st_size <= SMALL:
+                return self.put(path.read_bytes(), durable=durable)
+            blob = _hash_file(path)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be kept: {error.strerror or error}.") from error
+        with self._pinned((blob.hash,)) as session:
+            if self._wanted(blob, durable, small=False):
+                half = self._stage(_chunks(path), path.stat().st_size, blob.hash, str(path))
+                try:
+                    self._place.put(_key(blob.hash), half, durable=durable, absent=True)
+                finally:
+                    half.unlink(missing_ok=True)
+            session.sure.add(blob.hash)
+        return blob
+
+    def _wanted(self, blob: Blob, durable: bool, small: bool) -> bool:
+        """Must the bytes still be written? A torn file (the machine lost power before its fsync) is written again."""
+        key = _key(blob.hash)
+        if not durable:
+            self._loose.add(blob.hash)
+        if small and self._place.cheap_put:
+            return True
+        size = self._place.size(key)
+        if size is not None and size != blob.size:
+            self._place.delete(key)
+            return True
+        if size is not None and durable:
+            self._place.sync((key,))
+        return size is None
+
+    def _stage(self, pieces: Iterable[bytes], size: int, expected: str, source: str) -> Path:
+        """A temporary local file with these bytes, made sure to hash to `expected`."""
+        half = temporary(self.local / "tmp")
+        digest = hashlib.sha256()
+
+        def hashed() -> Iterator[bytes]:
+            for piece in pieces:
+                digest.update(piece)
+                yield piece
+
+        try:
+            write(half, hashed(), durable=False)
+        except OSError as error:
+            raise explain(error, half, size) from error
+        if digest.hexdigest() != expected:
+            half.unlink()
+            raise CorruptError(expected, source, digest.hexdigest())
+        return half
+
+    def get(self, hash: str) -> bytes:
+        """The bytes, hashed again on the way."""
+        self._touch(hash)
+        data = self._place.get(_key(hash))
+        if data is None:
+            raise self._missing(hash)
+        if (found := hashlib.sha256(data).hexdigest()) != hash:
+            raise CorruptError(hash, self._place.where(_key(hash)), found)
+        return data
+
+    def read(self, hash: str, start: int, length: int) -> bytes:
+        """A range of the bytes; shorter only at their end. A range is not hashed."""
+        if start < 0 or length < 0:
+            raise ValueError(f"a range starts at 0 or later and is not negative: {start}, {length}")
+        self._touch(hash)
+        data = self._place.read(_key(hash), start, length)
+        if data is None:
+            raise self._missing(hash)
+        return data
+
+    def path(self, hash: str) -> Path:
+        """A local, read-only file of the bytes, hashed once per process and again whenever the file has changed."""
+        self._touch(hash)
+        local = isinstance(self._place, Folder)
+        path = self.local / (_key(hash) if local else f"cache/{hash[:2]}/{hash}")
+        if not local and not path.exists():
+            self._fill_cache(hash)
+        try:
+            state = path.stat()
+            seen = (state.st_ino, state.st_mtime_ns, state.st_size)
+            if self._verified.get(hash) != seen:
+                if (found := _hash_file(path).hash) != hash:
+                    raise CorruptError(hash, str(path), found)
+                self._verified[hash] = seen
+        except FileNotFoundError:
+            raise self._missing(hash) from None
+        return path
+
+    def _fill_cache(self, hash: str) -> None:
+        size = self._place.size(_key(hash))
+        if size is None:
+            raise self._missing(hash)
+        pieces = (self._place.read(_key(hash), at, SMALL) or b"" for at in range(0, size, SMALL))
+        half = self._stage(pieces, size, hash, self._place.where(_key(hash)))
+        self._cache.put(f"cache/{hash[:2]}/{hash}", half, durable=False, absent=False)
+
+    def _missing(self, hash: str) -> MissingError:
+        return MissingError("blob", hash, hint=f"It is not at {self._place.where(_key(hash))}.")
+
+    # --- folders -------------------------------------------------------------------------------------------------
+
+    def put_tree(self, folder: Path, *, durable: bool = True, addresses: Mapping[str, str] | None = None) -> str:
+        """Keep a folder: the hash of its manifest. `addresses`: relative name -> where a file lies; not copied."""
+        with self._pinned(()) as session:
+            tree = {name: self.put(path, durable=durable) for name, path in trees.files(Path(folder))}
+            manifest = self.put(trees.dump(tree, addresses or {}), durable=durable).hash
+            pairs = [(manifest, blob.hash) for blob in tree.values()]
+
+            def note(sql: Sql) -> None:
+                sql.many("INSERT INTO trees (manifest, hash) VALUES (?, ?) ON CONFLICT DO NOTHING", pairs)
+
+            self._index.run(note, "write")
+            session.sure.add(manifest)
+        return manifest
+
+    def tree(self, manifest: str) -> dict[str, Blob]:
+        """Relative name -> blob, sorted by name."""
+        return trees.load(self.get(manifest), manifest)[0]
+
+    def addresses(self, manifest: str) -> dict[str, str]:
+        """Relative name -> address, of what the manifest names and the store does not hold."""
+        return trees.load(self.get(manifest), manifest)[1]
+
+    def get_tree(self, manifest: str, folder: Path, *, link: bool = False) -> None:
+        """Write the tree's files as `folder`, which appears whole. `link`: hard links, for readers that never write."""
+        trees.materialise(self.tree(manifest), self.path, Path(folder), self.local / "tmp", link)
+
+    # --- named objects -------------------------------------------------------------------------------------------
+
+    def put_object(self, key: str, data: bytes, durable: bool = True, if_absent: bool = False) -> bool:
+        """Replace the object `key` atomically. False: `if_absent` was asked for and it was there.
+
+        Keys `checkpoints/<id>/...` go with the first collection after the record <id> was committed.
+        """
+        return self._place.put(_object(key), data, durable=durable, absent=if_absent)
+
+    def get_object(self, key: str) -> bytes | None:
+        return self._place.get(_object(key))
+
+    def list_objects(self, prefix: str = "") -> list[str]:
+        """Keys that start with `prefix`, sorted."""
+        folder = prefix.rpartition("/")[0]
+        found = self._place.keys(f"objects/{folder}/" if folder else "objects/")
+        keys = (key.removeprefix("objects/") for key, _ in found)
+        return sorted(key for key in keys if key.startswith(prefix))
+
+    def delete_object(self, key: str) -> None:
+        self._place.delete(_object(key))
+
+    # --- sessions ------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def session(self, what: str) -> Iterator[None]:
+        """Blobs that are put or touched inside stay until the block ends or this process is dead."""
+        self._register()
+        with self._sessions.session(what):
+            yield
+
+    def touch(self, *hashes: str) -> None:
+        """Keep these blobs for as long as the current session lasts."""
+        session = self._sessions.current()
+        if session is None:
+            raise StoreError("touch() keeps blobs for a session, and none is open; use `with store.session(...)`.")
+        self._sessions.pin(session, hashes)
+
+    def lease(
+        self, key: str, wait: bool = True, on_wait: Callable[[str], None] | None = None
+    ) -> contextlib.AbstractContextManager[work.Lease]:
+        """Be the only holder of `key`, across processes and hosts. `wait=False`: ConflictError when it is held."""
+        return work.lease(self._sessions, self._index, key, wait, on_wait)
+
+    def _touch(self, hash: str) -> None:
+        session = self._sessions.current()
+        if session is not None and hash not in session.pinned:
+            self._sessions.pin(session, (hash,))
+
+    @contextlib.contextmanager
+    def _pinned(self, hashes: Iterable[str]) -> Iterator[work.Session]:
+        """The current session, or a short one, with these hashes pinned."""
+        session = self._sessions.current()
+        if session is not None:
+            self._sessions.pin(session, hashes)
+            yield session
+        else:
+            self._register()
+            with self._sessions.session("put") as short:
+                self._sessions.pin(short, hashes)
+                yield short
+
+    def _register(self) -> None:
+        """Leave this index's id with the bytes, once, so that no other index takes its blobs for unused."""
+        if self._registered:
+            return
+        key = f"place {self.url}"
+        if not self._index.run(lambda sql: sql.all("SELECT 1 FROM meta WHERE key = ?", key)):
+            self._place.put(f"indexes/{self._index.id}", self._index.url.encode(), durable=True, absent=True)
+            insert = "INSERT INTO meta (key, value) VALUES (?, '') ON CONFLICT DO NOTHING"
+            self._index.run(lambda sql: sql.do(insert, key), "write", durable=True)
+        self._registered = True
+
+    # --- records -------------------------------------------------------------------------------------------------
+
+    def commit(self, *records: Record, names: Mapping[str, str] | None = None) -> None:
+        """Keep records and point names to them, in one durable transaction. The same id twice is fine: the first stays.
+
+        What the records refer to is there and durable when this returns: a blob that is missing is an error.
+        """
+        names = names or {}
+        token = secrets.token_hex(8)
+        hashes = {hash for record in records for hash in record.blobs}
+        while True:
+            with self._kept(hashes) as session:
+
+                def write(sql: Sql, session: work.Session | None = session) -> None:
+                    if session and not sql.all("SELECT 1 FROM sessions WHERE id = ?", session.id):
+                        raise _Lost
+                    rows.insert(sql, records)
+                    for name, target in names.items():
+                        rows.point(sql, name, target, "", token)
+
+                try:
+                    self._index.run(write, "alone" if names else "write", durable=True)
+                    return
+                except _Lost:
+                    if session:
+                        self._sessions.revive(session)
+
+    @contextlib.contextmanager
+    def _kept(self, hashes: set[str]) -> Iterator[work.Session | None]:
+        """Make sure that blobs, and the files of those that are manifests, are pinned, there and durable."""
+        if not hashes:
+            yield None
+            return
+        with self._pinned(hashes) as session:
+            todo = hashes - session.sure
+            if todo:
+                todo |= self._members(todo)
+                self._sessions.pin(session, todo)
+                for hash in sorted(todo - session.sure):
+                    if self._place.size(_key(hash)) is None:
+                        raise self._missing(hash)
+                    self._loose.add(hash)
+                    session.sure.add(hash)
+            loose = self._loose & (hashes | self._members(hashes & self._loose)) if self._loose else set()
+            self._place.sync(map(_key, sorted(loose)))
+            self._loose -= loose
+            yield session
+
+    def _members(self, manifests: set[str]) -> set[str]:
+        query = "SELECT hash FROM trees WHERE manifest = ?"
+        return self._index.run(lambda sql: {row[0] for hash in manifests for row in sql.all(query, hash)})
+
+    def record(self, id: str) -> Record | None:
+        return self._index.run(lambda sql: rows.one(sql, id))
+
+    def records(
+        self, kind: str | None = None, system: str | None = None, limit: int = 50, newest_first: bool = True
+    ) -> list[Record]:
+        return self._index.run(lambda sql: rows.select(sql, kind, system, limit, newest_first))
+
+    def name(self, name: str) -> str | None:
+        """The id of the record that a name (`inventory@live`) points to."""
+        return self._index.run(lambda sql: rows.target(sql, name))
+
+    def names(self) -> dict[str, str]:
+        """Every name and what it points to."""
+        return dict(self._index.run(lambda sql: sql.all("SELECT name, target FROM names ORDER BY name")))
+
+    def move(self, name: str, target: str | None, expected: str | None, why: str = "") -> None:
+        """Point a name elsewhere if it still points to `expected` (None: to nothing), else ConflictError. Logged."""
+        token = secrets.token_hex(8)
+        self._index.run(lambda sql: rows.swap(sql, name, target, expected, why, token), "alone", durable=True)
+
+    def history(self, name: str) -> list[Move]:
+        """Every move of a name, oldest first."""
+        return self._index.run(lambda sql: rows.history(sql, name))
+
+    def ancestors(self, id: str) -> list[tuple[int, str, Record]]:
+        """(steps, role, record) of everything that a record was made from, nearest first."""
+        return self._index.run(lambda sql: rows.lineage(sql, id, up=True))
+
+    def descendants(self, id: str) -> list[tuple[int, str, Record]]:
+        """(steps, role, record) of everything that was made from a record, nearest first."""
+        return self._index.run(lambda sql: rows.lineage(sql, id, up=False))
+
+    # --- upkeep --------------------------------------------------------------------------------------------------
+
+    def gc(self, *, dry_run: bool = False, forget_days: float | None = None) -> GcReport:
+        """Remove what nothing refers to, and nothing else; see gc.py. Safe beside working processes."""
+        self._register()
+        return collection.collect(
+            self._index, self._place, self._sessions, self._cache.leftovers, self._drop_cached, dry_run, forget_days
+        )
+
+    def _drop_cached(self, hash: str) -> None:
+        self._verified.pop(hash, None)
+        self._loose.discard(hash)
+        if self._cache is not self._place:
+            self._cache.delete(f"cache/{hash[:2]}/{hash}")
+
+    def close(self) -> None:
+        self._sessions.close()
+        self._index.close()
+        if self._own_local:
+            shutil.rmtree(self.local, ignore_errors=True)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _key(hash: str) -> str:
+    if len(hash) != 64 or not all(c in "0123456789abcdef" for c in hash):
+        raise MissingError("blob", hash, hint="A blob's name is a sha256: 64 hexadecimal digits.")
+    return f"blobs/{hash[:2]}/{hash}"
+
+
+def _object(key: str) -> str:
+    parts = key.split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\0" in key or "\\" in key:
+        raise StoreError(f"{key!r} is no key of an object: use names separated by single slashes, as in 'a/b'.")
+    return f"objects/{key}"
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        while piece := file.read(CHUNK):
+            yield piece
+
+
+def _hash_file(path: Path) -> Blob:
+    with open(path, "rb") as file:
+        return Blob(hashlib.file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_size)
