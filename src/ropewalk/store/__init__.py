@@ -31,8 +31,9 @@ def open_store(url: str | os.PathLike[str] | None = None, index: str | None = No
     """Open a store, and make it when it is not there.
 
     `url`: a folder (ROPEWALK_STORE or `.ropewalk` by default), file://folder, s3://bucket/prefix (endpoint, keys and
-    region from the usual AWS_* variables) or memory://. `index`: a SQLite file or postgresql://... (ROPEWALK_INDEX, or by default
-    `index.sqlite` in the store's local folder, which for blobs on S3 is ROPEWALK_LOCAL or a folder under `.ropewalk`).
+    region from the usual AWS_* variables) or memory://. `index`: a SQLite file or postgresql://...
+    (ROPEWALK_INDEX, or by default `index.sqlite` in the store's local folder, which for blobs on S3 is ROPEWALK_LOCAL
+    or a folder under `.ropewalk`).
     """
     text = os.fspath(url if url is not None else os.environ.get("ROPEWALK_STORE") or DEFAULT)
     index = index or os.environ.get("ROPEWALK_INDEX") or None

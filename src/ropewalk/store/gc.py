@@ -1,8 +1,8 @@
 """Collection: what nothing refers to is removed, and nothing else.
 
 Kept is every blob that a record names, every file of a tree that a record names, and whatever a living session pins
-(with the files of a pinned tree). Everything else in the store's blob space goes, in small batches; see sessions.py for why a
-writer cannot lose what it just put. A process may be killed anywhere in here: the next collection goes on.
+(with the files of a pinned tree). Everything else in the store's blob space goes, in small batches; see sessions.py for
+why a writer cannot lose what it just put. A process may be killed anywhere in here: the next collection goes on.
 """
 
 from __future__ import annotations
@@ -112,11 +112,14 @@ def forget(sql: Sql, before: float) -> tuple[str, ...]:
     """Drop datasets, runs and reports older than `before`, except those that something kept was made from.
 
     Kept are all other kinds (releases and events among them), what a name points to, what a living session has pinned.
+    What remembers that a stage made a record goes with that record.
     """
     rows = sql.all("SELECT id, kind, created FROM records")
     held = {row[0] for row in sql.all("SELECT target FROM names")}
     held |= {row[0] for row in sql.all("SELECT b.record FROM record_blobs b JOIN pins p ON p.hash = b.hash")}
-    kept = {id for id, kind, at in rows if kind not in records.FORGETTABLE or at >= before or id in held}
+    memos = {id for id, kind, _ in rows if kind == records.MEMO}
+    young = {id for id, kind, at in rows if kind not in records.FORGETTABLE or at >= before}
+    kept = (young - memos) | held
     parents: dict[str, list[str]] = {}
     for child, parent in sql.all("SELECT child, parent FROM edges"):
         parents.setdefault(child, []).append(parent)
@@ -126,6 +129,7 @@ def forget(sql: Sql, before: float) -> tuple[str, ...]:
             if parent not in kept:
                 kept.add(parent)
                 todo.append(parent)
+    kept |= {memo for memo in memos if all(made in kept for made in parents.get(memo, ()))}
     old = tuple(id for id, _, _ in rows if id not in kept)
     for table, column in (("record_blobs", "record"), ("edges", "child"), ("records", "id")):
         sql.many(f"DELETE FROM {table} WHERE {column} = ?", [(id,) for id in old])

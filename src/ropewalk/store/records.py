@@ -11,6 +11,7 @@ from ropewalk.errors import ConflictError, MissingError, StoreError
 from ropewalk.store.index import Sql
 
 FORGETTABLE = ("dataset", "run", "report")
+MEMO = "stage"  # kind of the record that remembers what a stage made, which is its only parent
 FIELDS = "r.id, r.kind, r.system, r.created, r.body"
 BATCH = 500  # values in one query
 
@@ -122,6 +123,16 @@ def lineage(sql: Sql, id: str, up: bool) -> list[tuple[int, str, Record]]:
         nearest.setdefault((row[1], row[2]), row)
     known = {record.id: record for record in fetch(sql, {row[2]: row[2:] for row in nearest.values()}.values())}
     return [(row[0], row[1], known[row[2]]) for row in nearest.values()]
+
+
+def keepers(sql: Sql, hash: str) -> list[Record]:
+    """Records that keep a blob, by itself or as a file of a tree, oldest first."""
+    rows = sql.all(
+        f"SELECT DISTINCT {FIELDS}, r.seq FROM records r JOIN record_blobs b ON b.record = r.id WHERE b.hash = ? "
+        f"OR b.hash IN (SELECT manifest FROM trees WHERE hash = ?) ORDER BY r.created, r.seq",
+        *(hash, hash),
+    )
+    return fetch(sql, [row[:5] for row in rows])
 
 
 def target(sql: Sql, name: str) -> str | None:

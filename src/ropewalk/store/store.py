@@ -337,6 +337,10 @@ class Store:
     ) -> list[Record]:
         return self._index.run(lambda sql: rows.select(sql, kind, system, limit, newest_first))
 
+    def keepers(self, hash: str) -> list[Record]:
+        """The records that keep a blob, by itself or as a file of a tree, oldest first."""
+        return self._index.run(lambda sql: rows.keepers(sql, hash))
+
     def name(self, name: str) -> str | None:
         """The id of the record that a name (`inventory@live`) points to."""
         return self._index.run(lambda sql: rows.target(sql, name))

@@ -1,7 +1,7 @@
 """A folder as one blob: a manifest of relative names, each a blob of its own or an address elsewhere.
 
 The manifest is JSON with sorted names, so equal folders have equal hashes. Unchanged files are not stored again, and
-what lies at an address is not copied at all. Empty folders and modes are not kept; symbolic links to files are followed.
+what lies at an address is not copied at all. Empty folders and modes are not kept; links to files are followed.
 """
 
 from __future__ import annotations

@@ -1,0 +1,144 @@
+"""The index in PostgreSQL, for several hosts. A server that goes away for a while is waited for."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from ropewalk.errors import MissingError, StoreError
+from ropewalk.store.index import Mode, Sql, check_version, create, patience
+
+T = TypeVar("T")
+LOCK = 0x726F7065  # "rope": the advisory lock that writers share and a collector holds alone
+AGAIN = ("40001", "40P01")  # serialisation failure, deadlock: nothing was done, repeat at once
+GONE = ("08", "57", "53")  # classes: connection, shut down or crashed, too many connections
+
+
+class PostgresSql:
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._cursor.execute(query.replace("?", "%s"), values).fetchall()  # type: ignore[no-any-return]
+
+    def do(self, query: str, *values: Any) -> int:
+        return self._cursor.execute(query.replace("?", "%s"), values or None).rowcount  # type: ignore[no-any-return]
+
+    def many(self, query: str, rows: Iterable[Sequence[Any]]) -> None:
+        self._cursor.executemany(query.replace("?", "%s"), list(rows))
+
+    def now(self) -> float:
+        return float(self.all("SELECT extract(epoch FROM clock_timestamp())")[0][0])
+
+
+class Postgres:
+    """One connection a process, made when it is needed and made again when it broke.
+
+    A transaction whose COMMIT was cut off may have been done or not; it is repeated, and written so that this is right.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            import psycopg
+        except ImportError:
+            raise MissingError("module", "psycopg", hint="Run: pip install 'ropewalk[postgres]'") from None
+        self.url = url
+        self._psycopg = psycopg
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._connection: Any = None
+        self._id = ""
+
+    @property
+    def id(self) -> str:
+        if not self._id:
+            self._id = self.run(lambda sql: str(sql.all("SELECT value FROM meta WHERE key = 'id'")[0][0]))
+        return self._id
+
+    def run(self, work: Callable[[Sql], T], mode: Mode = "read", *, durable: bool = False, undo: bool = False) -> T:
+        if os.getpid() != self._pid:  # forked: the parent's connection is left alone
+            self._pid, self._connection, self._lock = os.getpid(), None, threading.RLock()
+        begun = time.monotonic()
+        pause = 0.05
+        while True:
+            try:
+                with self._lock:
+                    return self._once(work, mode, durable, undo)
+            except self._psycopg.Error as error:
+                state = error.sqlstate or ""
+                waits = state not in AGAIN
+                if waits and not self._is_away(error, state):
+                    raise StoreError(f"the index {self._shown()}: {self._line(error)}.") from error
+                if time.monotonic() - begun + pause > patience():
+                    raise StoreError(
+                        f"the index {self._shown()} has not answered for {patience():.0f} s: {self._line(error)}. "
+                        f"Start the server, or look at ROPEWALK_INDEX; then run the command again: what was finished "
+                        f"is kept. (ROPEWALK_RETRY_S sets how long to wait.)"
+                    ) from error
+            time.sleep(pause * random.uniform(0.5, 1.0) if waits else 0.0)
+            pause = min(2 * pause, 2.0) if waits else pause
+
+    def _once(self, work: Callable[[Sql], T], mode: Mode, durable: bool, undo: bool) -> T:
+        connection = self._connection
+        if connection is None or connection.closed or connection.broken:
+            connection = self._open()
+        with connection.transaction(force_rollback=undo), connection.cursor() as cursor:
+            if mode != "read":
+                shared = "_shared" if mode == "write" else ""
+                cursor.execute(f"SELECT pg_advisory_xact_lock{shared}({LOCK})")
+                if not durable:
+                    cursor.execute("SET LOCAL synchronous_commit = off")
+            return work(PostgresSql(cursor))
+
+    def _open(self) -> Any:
+        connection = self._psycopg.connect(
+            self.url,
+            autocommit=True,
+            connect_timeout=10,
+            application_name="ropewalk",
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+        )
+        try:
+            connection.execute("SET client_min_messages = warning")
+            if connection.execute("SELECT to_regclass('meta')").fetchone()[0] is None:
+                with connection.transaction(), connection.cursor() as cursor:
+                    cursor.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+                    serial = "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY"
+                    create(PostgresSql(cursor), serial=serial, real="DOUBLE PRECISION")
+            row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+            check_version(row[0] if row else None, self._shown())
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
+
+    def _is_away(self, error: Exception, state: str) -> bool:
+        if not isinstance(error, (self._psycopg.OperationalError, self._psycopg.InterfaceError)):
+            return False
+        text = str(error)
+        mended_by_hand = ("password", "authentication", "does not exist", "could not translate", "no pg_hba")
+        return state[:2] in GONE or (not state and not any(words in text for words in mended_by_hand))
+
+    def _shown(self) -> str:
+        """The address without its password."""
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(self.url)
+        return parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")).geturl()
+
+    @staticmethod
+    def _line(error: Exception) -> str:
+        return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None and os.getpid() == self._pid:
+                self._connection.close()
+            self._connection = None
