@@ -11,7 +11,6 @@ A system's configuration is a frozen subclass of `Settings` whose fields are mad
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticUndefined
 
-from ropewalk.errors import ConfigError
+from ropewalk.errors import ConfigError, closest
 
 Stage = Literal["data", "train", "evaluate", "serve"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -140,7 +139,7 @@ def _from_set(model: type[Settings], text: str) -> tuple[str, Any]:
     if not equals or not key:
         raise ConfigError([f"{text!r} has no '='. Write --set key=value"], "--set")
     field = model.model_fields.get(key)
-    if field is not None and (field.annotation is str or (str in get_args(field.annotation) and raw not in ("null", ""))):
+    if field is not None and _takes_text(field.annotation) and raw not in ("null", ""):
         return key, raw
     try:
         return key, yaml.safe_load(raw)
@@ -148,12 +147,17 @@ def _from_set(model: type[Settings], text: str) -> tuple[str, Any]:
         return key, raw
 
 
+def _takes_text(annotation: Any) -> bool:
+    """Whether a string is what the field wants: `2024` is then a name, not a number."""
+    return annotation is str or any(_takes_text(a) for a in get_args(annotation) if a is not type(None))
+
+
 def _sentences(model: type[Settings], error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False):
         name = ".".join(str(p) for p in problem["loc"]) or "the record"
         if problem["type"] == "extra_forbidden":
-            close = difflib.get_close_matches(name, model.model_fields, n=1, cutoff=0.5)
-            hint = f"Did you mean {close[0]!r}?" if close else f"There is: {', '.join(model.model_fields)}."
+            close = closest(name, model.model_fields)
+            hint = f"Did you mean {close!r}?" if close else f"There is: {', '.join(model.model_fields)}."
             yield f"there is no setting {name!r}. {hint}"
         elif problem["type"] == "missing":
             yield f"{name} is required and was not given. {_about(model, name)}"

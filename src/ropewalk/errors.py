@@ -18,6 +18,14 @@ import difflib
 from collections.abc import Iterable
 
 
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant: one that begins alike, else the most similar one that is near enough."""
+    known = sorted(known)
+    starts = [k for k in known if k.lower().startswith(name.lower()) or name.lower().startswith(k.lower())] if name else []
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return (starts + close)[0] if len(starts) == 1 else (close or [None])[0]
+
+
 class RopewalkError(Exception):
     """A mistake or mishap that a person can mend. `str(error)` is a sentence; `exit_code` is the shell's."""
 
@@ -49,10 +57,10 @@ class MissingError(RopewalkError):
 
     def __init__(self, what: str, name: str, known: Iterable[str] = (), hint: str = "") -> None:
         known = sorted(known)
-        close = difflib.get_close_matches(name, known, n=1)
+        close = closest(name, known)
         parts = [f"there is no {what} {name!r}."]
         if close:
-            parts.append(f"Did you mean {close[0]!r}?")
+            parts.append(f"Did you mean {close!r}?")
         elif known:
             parts.append(f"There is: {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}.")
         if hint:
