@@ -10,9 +10,9 @@ from pathlib import Path
 
 os.environ["COLUMNS"] = "100"
 
-from ropewalk import catalogue  # noqa: E402  (the width must be set before argparse is)
-from ropewalk.cli import VERBS, parser  # noqa: E402
-from ropewalk.config import describe  # noqa: E402
+from ropewalk import catalogue
+from ropewalk.cli import VERBS, parser
+from ropewalk.config import describe
 
 TARGET = Path(__file__).parent / "reference.md"
 
@@ -26,7 +26,12 @@ def reference() -> str:
         parts += [f"## ropewalk {verb}", "", "```text", verbs[verb].format_help().rstrip(), "```", ""]
     for name in catalogue.names():
         system = catalogue.find(name)
-        parts += [f"## Settings of {name}", "", "| setting | default | unit | stage | reason |", "|---|---|---|---|---|"]
+        parts += [
+            f"## Settings of {name}",
+            "",
+            "| setting | default | unit | stage | reason |",
+            "|---|---|---|---|---|",
+        ]
         for s in describe(system.config):
             about = s.about.replace("|", "\\|").replace("\n", " ")
             parts.append(f"| `{s.name}` | `{s.default}` | {s.unit} | {s.stage} | {about} |")

@@ -20,7 +20,14 @@ ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("ropewalk.lifecycle", (*LOW, "ropewalk.config", "ropewalk.store", "ropewalk.methods", "ropewalk.spine")),
     (
         "ropewalk.systems",
-        (*LOW, "ropewalk.config", "ropewalk.store", "ropewalk.methods", "ropewalk.spine.data", "ropewalk.spine.monitoring"),
+        (
+            *LOW,
+            "ropewalk.config",
+            "ropewalk.store",
+            "ropewalk.methods",
+            "ropewalk.spine.data",
+            "ropewalk.spine.monitoring",
+        ),
     ),
 ]
 

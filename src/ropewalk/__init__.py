@@ -22,7 +22,21 @@ __all__ = [
 
 if TYPE_CHECKING:
     from ropewalk.api import (
-        data, evaluate, gc, live, monitor, plan, predict, promote, register, rollback, runs, serve, show, systems, train,
+        data,
+        evaluate,
+        gc,
+        live,
+        monitor,
+        plan,
+        predict,
+        promote,
+        register,
+        rollback,
+        runs,
+        serve,
+        show,
+        systems,
+        train,
         truths,
     )  # fmt: skip
 

@@ -193,9 +193,7 @@ def truths(system: str | System[Any], source: str | Path, **options: Unpack[Opti
         return answers.truths(p.system, p.lane, source)
 
 
-def monitor(
-    system: str | System[Any], page: str | Path | None = None, **options: Unpack[Options]
-) -> list[Finding]:
+def monitor(system: str | System[Any], page: str | Path | None = None, **options: Unpack[Options]) -> list[Finding]:
     """Check the events of the live release; `page` is where the HTML goes."""
     from ropewalk.lifecycle import answers
 

@@ -76,5 +76,7 @@ def _file(path: Path) -> ModuleType:
 def _attribute(module: ModuleType, attribute: str, name: str) -> System[Any]:
     found = getattr(module, attribute, None)
     if not isinstance(found, System):
-        raise RopewalkError(f"{name} has no `{attribute}` that is a ropewalk.types.System; end the file with `system = System(...)`")
+        raise RopewalkError(
+            f"{name} has no `{attribute}` that is a ropewalk.types.System; end the file with `system = System(...)`"
+        )
     return found

@@ -59,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if os.environ.get("ROPEWALK_DEBUG"):
             raise
-        _complain(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), "--json" in arguments, "OSError", 3)
+        _complain(
+            f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), "--json" in arguments, "OSError", 3
+        )
         return 3
 
 
@@ -103,7 +105,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"ropewalk {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs")
     for verb, about in VERBS.items():
-        sub = verbs.add_parser(verb, help=about, description=about[0].upper() + about[1:] + ".", formatter_class=_Formatter)
+        sub = verbs.add_parser(
+            verb, help=about, description=about[0].upper() + about[1:] + ".", formatter_class=_Formatter
+        )
         if verb not in _WITHOUT_SYSTEM:
             sub.add_argument("system", help="name of a system, or its file: inventory, my_system.py")
             _add_configuration(sub)
@@ -123,7 +127,9 @@ def _add_configuration(sub: argparse.ArgumentParser) -> None:
 
 def _add_common(sub: argparse.ArgumentParser) -> None:
     group = sub.add_argument_group("where and how")
-    group.add_argument("--store", metavar="URL", help="folder or s3://bucket/prefix (default: $ROPEWALK_STORE or .ropewalk)")
+    group.add_argument(
+        "--store", metavar="URL", help="folder or s3://bucket/prefix (default: $ROPEWALK_STORE or .ropewalk)"
+    )
     group.add_argument(
         "--index", metavar="URL", help="postgresql://... (default: $ROPEWALK_INDEX or SQLite beside the store)"
     )
@@ -131,7 +137,9 @@ def _add_common(sub: argparse.ArgumentParser) -> None:
     group.add_argument("--quiet", action="store_true", help="no progress on stderr")
     if sub.prog.split()[-1] not in _WITHOUT_SYSTEM:
         group.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
-        group.add_argument("--workers", type=int, default=1, metavar="N", help="processes for parallel parts (default: 1)")
+        group.add_argument(
+            "--workers", type=int, default=1, metavar="N", help="processes for parallel parts (default: 1)"
+        )
         group.add_argument("--threads", type=int, default=None, metavar="N", help="threads of one stage (default: 2)")
 
 
@@ -152,7 +160,12 @@ def _add_own(verb: str, sub: argparse.ArgumentParser) -> None:
         add("source", help="file of requests: .csv, .parquet, .arrow")
         add("target", help="file of answers; its suffix says the format")
         add("--release", metavar="WHICH", help="live, candidate, a version or an id (default: live)")
-        add("--on-bad-rows", choices=("stop", "quarantine"), default="stop", help="what to do with bad rows (default: stop)")
+        add(
+            "--on-bad-rows",
+            choices=("stop", "quarantine"),
+            default="stop",
+            help="what to do with bad rows (default: stop)",
+        )
     elif verb == "serve":
         add("--host", default="127.0.0.1", help="address to bind (default: 127.0.0.1)")
         add("--port", type=int, default=8000, help="port; 0 takes a free one (default: 8000)")
@@ -169,7 +182,12 @@ def _add_own(verb: str, sub: argparse.ArgumentParser) -> None:
         add("what", help="id of a record, name like inventory@live, or a file that a life wrote")
     elif verb == "gc":
         add("--dry-run", action="store_true", help="say what would go, remove nothing")
-        add("--forget-days", type=float, metavar="D", help="also forget runs and datasets older than D days that no release needs")
+        add(
+            "--forget-days",
+            type=float,
+            metavar="D",
+            help="also forget runs and datasets older than D days that no release needs",
+        )
 
 
 def _help_with_settings(arguments: list[str]) -> int:
@@ -213,7 +231,12 @@ def _system_command(arguments: list[str]) -> int:
         if len(arguments) > 1 and not arguments[1].startswith("-"):
             from ropewalk.errors import MissingError
 
-            raise MissingError("command", f"{name} {arguments[1]}", system.commands, f"Verbs come first: ropewalk {arguments[1]} {name}.")
+            raise MissingError(
+                "command",
+                f"{name} {arguments[1]}",
+                system.commands,
+                f"Verbs come first: ropewalk {arguments[1]} {name}.",
+            )
         print(f"{system.name}: {system.about}\n\nverbs: ropewalk VERB {name}   (ropewalk --help)")
         for key, function in system.commands.items():
             print(f"  ropewalk {name} {key:12} {(function.__doc__ or '').strip().splitlines()[0]}")

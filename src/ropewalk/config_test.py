@@ -40,7 +40,10 @@ def test_text_stays_text():
         (["lead_time_dayz=3"], "there is no setting 'lead_time_dayz'. Did you mean 'lead_time_days'?"),
         (["zzz=3"], "there is no setting 'zzz'. There is: sales, stock"),
         (["lead_time_days=soon"], "lead_time_days: must be a valid integer"),
-        (["lead_time_days=400"], "lead_time_days: must be less than or equal to 365 (given: 400). Days from order to shelf."),
+        (
+            ["lead_time_days=400"],
+            "lead_time_days: must be less than or equal to 365 (given: 400). Days from order to shelf.",
+        ),
         (["rate=0"], "rate: must be greater than 0 (given: 0)"),
         (["mode=quick"], "mode: must be 'fast' or 'slow' (given: 'quick')"),
         (["lead_time_days"], "'lead_time_days' has no '='. Write --set key=value"),

@@ -21,7 +21,9 @@ from collections.abc import Iterable
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant: one that begins alike, else the most similar one that is near enough."""
     known = sorted(known)
-    starts = [k for k in known if k.lower().startswith(name.lower()) or name.lower().startswith(k.lower())] if name else []
+    starts = (
+        [k for k in known if k.lower().startswith(name.lower()) or name.lower().startswith(k.lower())] if name else []
+    )
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return (starts + close)[0] if len(starts) == 1 else (close or [None])[0]
 

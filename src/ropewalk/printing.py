@@ -29,7 +29,9 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     right = [all(isinstance(row[name], int | float) for row in rows) for name in names]
 
     def line(values: Sequence[str]) -> str:
-        return "  ".join(v.rjust(w) if r else v.ljust(w) for v, w, r in zip(values, widths, right, strict=True)).rstrip()
+        return "  ".join(
+            v.rjust(w) if r else v.ljust(w) for v, w, r in zip(values, widths, right, strict=True)
+        ).rstrip()
 
     return "\n".join([line(names), line(["-" * w for w in widths]), *(line(c) for c in cells)])
 
@@ -137,7 +139,9 @@ def shown(found: Mapping[str, Any]) -> str:
 
 def collected(found: GcReport, dry_run: bool) -> str:
     verb = "would remove" if dry_run else "removed"
-    return f"{verb} {found.blobs:,} blobs ({found.bytes / 1e6:,.1f} MB) and {found.others:,} leftovers of dead processes"
+    return (
+        f"{verb} {found.blobs:,} blobs ({found.bytes / 1e6:,.1f} MB) and {found.others:,} leftovers of dead processes"
+    )
 
 
 def life_body(found: Life) -> dict[str, Any]:

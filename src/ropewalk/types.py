@@ -76,7 +76,9 @@ class Snapshot:
 
     as_of: datetime  # nothing later is inside
     tables: Mapping[str, pl.DataFrame]
-    notes: Mapping[str, Any] = field(default_factory=dict)  # what was set aside and why, what the data is; JSON types only
+    notes: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what was set aside and why, what the data is; JSON types only
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,9 @@ def _resolve(store: Store, what: str) -> Record:
         hash_ = hashlib.sha256(Path(what).read_bytes()).hexdigest()
         keepers = store.keepers(hash_)
         if not keepers:
-            raise MissingError("record", what, hint="No life of this store wrote a file with these bytes: was it edited?")
+            raise MissingError(
+                "record", what, hint="No life of this store wrote a file with these bytes: was it edited?"
+            )
         return keepers[0]
     target = store.name(what) if "@" in what else None
     if "@" in what and target is None:

@@ -33,9 +33,7 @@ def _report_of(system: System[Any], config: Any, run: Run, lane: Lane) -> tuple[
     return evaluate_record(system, config, run.model, dataset, lane, run.id), data_record
 
 
-def register(
-    system: System[Any], run: Run, lane: Lane, *, choice: str = "model", config: Any = None
-) -> Release:
+def register(system: System[Any], run: Run, lane: Lane, *, choice: str = "model", config: Any = None) -> Release:
     """Make the run's model (or the baseline that it brought along) a candidate, if the gate lets it pass.
 
     Raises GateError with the verdict's sentence. The baseline needs no gate: it is what one has without learning.
@@ -55,7 +53,8 @@ def register(
             release = Release(
                 id=id_,
                 system=system.name,
-                version=1 + max((r.body["version"] for r in lane.store.records("release", system.name, limit=10_000)), default=0),
+                version=1
+                + max((r.body["version"] for r in lane.store.records("release", system.name, limit=10_000)), default=0),
                 run=run.id,
                 report=report_record.id,
                 model=manifest,
@@ -103,7 +102,9 @@ def rollback(system: System[Any], lane: Lane) -> Release:
         stack = live_stack(lane.store.history(name))
         if len(stack) < 2:
             raise MissingError(
-                "release", f"{system.name} before the live one", hint="Only one has been live: there is nothing to go back to."
+                "release",
+                f"{system.name} before the live one",
+                hint="Only one has been live: there is nothing to go back to.",
             )
         _move(lane, name, stack[-2], "rollback")
         found = current(system, lane, "live")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -59,9 +58,7 @@ def train(system: System[Any], config: Any, dataset: Dataset, lane: Lane, start:
     return records.run(train_record(system, config, dataset, lane, start))
 
 
-def train_record(
-    system: System[Any], config: Any, dataset: Dataset, lane: Lane, start: str | None = None
-) -> Record:
+def train_record(system: System[Any], config: Any, dataset: Dataset, lane: Lane, start: str | None = None) -> Record:
     inputs = {"config": configs.part(config, "train"), "dataset": dataset.hash, "start": start}
     key, made = remember(lane, system, "train", inputs)
     if made is not None:
@@ -69,7 +66,9 @@ def train_record(
     with stage(lane, system, "train", key) as job:
         key, made = remember(lane, system, "train", inputs)
         if made is None:
-            first = load_model(system, lane, records.run(records.need(lane.store, start, "run")).model) if start else None
+            first = (
+                load_model(system, lane, records.run(records.need(lane.store, start, "run")).model) if start else None
+            )
             model = system.train(config, dataset, job, first)
             made = _keep_run(system, config, dataset, lane, job, key, model, start)
         job.forget()
@@ -79,7 +78,14 @@ def train_record(
 
 
 def _keep_run(
-    system: System[Any], config: Any, dataset: Dataset, lane: Lane, job: StageJob, key: str, model: Model, start: str | None
+    system: System[Any],
+    config: Any,
+    dataset: Dataset,
+    lane: Lane,
+    job: StageJob,
+    key: str,
+    model: Model,
+    start: str | None,
 ) -> Record:
     store = lane.store
     manifest = save_model(lane, model)
@@ -114,7 +120,11 @@ def _keep_run(
         },
     )
     parents = (("dataset", f"dataset-{dataset.hash[:16]}"), ("code", code.id), *((("start", start),) if start else ()))
-    blobs = {metrics.hash, *model_blobs(lane, manifest), *(model_blobs(lane, baseline_manifest) if baseline_manifest else ())}
+    blobs = {
+        metrics.hash,
+        *model_blobs(lane, manifest),
+        *(model_blobs(lane, baseline_manifest) if baseline_manifest else ()),
+    }
     record = records.run_record(run, parents, tuple(sorted(blobs)))
     store.commit(replace(code, blobs=code_blobs), record, memo(system, "train", key, record.id))
     return record
@@ -190,9 +200,7 @@ def evaluate(system: System[Any], config: Any, run: Run, dataset: Dataset, lane:
     return records.report(lane.store, record)
 
 
-def evaluate_record(
-    system: System[Any], config: Any, model: str, dataset: Dataset, lane: Lane, run_id: str
-) -> Record:
+def evaluate_record(system: System[Any], config: Any, model: str, dataset: Dataset, lane: Lane, run_id: str) -> Record:
     inputs = {"config": configs.part(config, "evaluate"), "dataset": dataset.hash, "model": model}
     key, made = remember(lane, system, "evaluate", inputs)
     if made is not None:
@@ -226,10 +234,6 @@ def plan(system: System[Any], config: Any, lane: Lane, deadline_s: float | None 
         run = train(system, small, data(system, small, lane), lane)
         past = [(float(system.work(small)), run.seconds, float(run.plan["startup_seconds"]))]
     return predict_seconds(past, work, system.unit, machine(), deadline_s)
-
-
-def remove_tree(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def config_of(system: System[Any], body: Mapping[str, Any]) -> Any:
