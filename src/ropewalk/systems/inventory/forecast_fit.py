@@ -1,0 +1,99 @@
+"""Training of the forecast: maximum likelihood of the demand over 1..H periods, on the training weeks only."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.scipy.special import gammaln
+
+from ropewalk.systems.inventory.features import FEATURES, HORIZON, YEAR, describe, in_blocks, window_at
+from ropewalk.systems.inventory.features import Window as Seen
+from ropewalk.systems.inventory.forecast import LOG_LIMIT, Forecast, standardised
+from ropewalk.systems.inventory.panel import Panel
+
+Array = np.ndarray
+FIRST = 4  # periods of history before the first example: enough for a level
+
+
+class Examples(NamedTuple):
+    """One row an item and date. Letters: N rows, H periods ahead."""
+
+    features: Array  # [N,F]
+    level: Array  # [N] units a period
+    demand: Array  # [N,H] units over the next 1..H periods
+    known: Array  # [N,H] 1 where all of these periods lie in the training weeks, listed and uncensored
+
+
+def examples(records: Panel, stop: int, prior: float, seasons: bool, promo_known_ahead: int) -> Examples:
+    """All items at all dates before `stop`; nothing at or after `stop` is read, neither demand nor plan."""
+    out = []
+    for t in range(min(FIRST, stop - 1), stop):
+        window = window_at(records, t, promo_known_ahead)
+        features, level = in_blocks(
+            lambda *c: (lambda x, s: (x, s.level))(*describe(Seen(*c), prior, seasons)), *window
+        )
+        ahead = min(HORIZON, stop - t)
+        known, demand = np.zeros((2, records.shape[0], HORIZON), np.float32)
+        seen = (records.listed & ~records.censored)[:, t : t + ahead]
+        known[:, :ahead] = np.logical_and.accumulate(seen, axis=1)
+        demand[:, :ahead] = np.cumsum(records.demand[:, t : t + ahead], axis=1)
+        out.append(Examples(features, level, demand, known))
+    return Examples(*(np.concatenate(column) for column in zip(*out, strict=True)))
+
+
+def _loss(weights: dict, batch: Examples) -> jax.Array:
+    """Mean negative log likelihood of the negative binomial over the horizons that are known."""
+    hidden = jax.nn.relu(batch.features @ weights["hidden"] + weights["hidden_bias"])
+    answer = hidden @ weights["out"] + weights["out_bias"]
+    each = batch.level[:, None] * jnp.exp(jnp.clip(answer[:, :HORIZON], -LOG_LIMIT, LOG_LIMIT))
+    mean = jnp.cumsum(each, axis=1)
+    r = jnp.exp(-jnp.clip(answer[:, HORIZON:], -7.0, 3.0))
+    k = batch.demand
+    log_p = gammaln(k + r) - gammaln(r) + r * jnp.log(r / (r + mean)) + k * jnp.log(mean / (r + mean))
+    return -(log_p * batch.known).sum() / jnp.maximum(batch.known.sum(), 1.0)
+
+
+@partial(jax.jit, static_argnames=("steps", "size", "rate"))
+def _train(weights: dict, data: Examples, key: jax.Array, steps: int, size: int, rate: float) -> tuple[dict, jax.Array]:
+    optimiser = optax.adamw(optax.cosine_decay_schedule(rate, steps, 0.01), weight_decay=1e-3)
+
+    def update(carry: tuple, key: jax.Array) -> tuple[tuple, jax.Array]:
+        weights, state = carry
+        rows = jax.random.randint(key, (size,), 0, data.level.shape[0])
+        loss, slope = jax.value_and_grad(_loss)(weights, jax.tree.map(lambda a: a[rows], data))
+        change, state = optimiser.update(slope, state, weights)
+        return (optax.apply_updates(weights, change), state), loss
+
+    (weights, _), losses = jax.lax.scan(update, (weights, optimiser.init(weights)), jax.random.split(key, steps))
+    return weights, losses
+
+
+def fit(
+    records: Panel, stop: int, *, promo_known_ahead: int = 4, seed: int = 0, steps: int = 1500, channels: int = 32,
+    size: int = 2048, rate: float = 5e-3,
+) -> Forecast:  # fmt: skip
+    """The forecast trained on the columns before `stop` of a panel. The same arguments give the same bits."""
+    past = records.listed[:, :stop] & ~records.censored[:, :stop]
+    prior = float((records.demand[:, :stop] * past).sum() / max(past.sum(), 1))
+    prior = max(prior, 1e-2)
+    seasons = stop >= YEAR
+    data = examples(records, stop, prior, seasons, promo_known_ahead)
+    centre, width = data.features.mean(0), data.features.std(0) + np.float32(1e-2)
+    data = data._replace(features=standardised(data.features, centre, width))
+    first, second = jax.random.split(jax.random.key(seed))
+    weights = {
+        "hidden": jax.random.normal(first, (len(FEATURES), channels)) * (2.0 / len(FEATURES)) ** 0.5,
+        "hidden_bias": jnp.zeros(channels),
+        "out": jnp.zeros((channels, 2 * HORIZON)),
+        "out_bias": jnp.concatenate([jnp.zeros(HORIZON), jnp.full(HORIZON, -1.0)]),
+    }
+    weights, _ = _train(weights, jax.tree.map(jnp.asarray, data), second, steps, size, rate)
+    return Forecast(
+        **{name: np.asarray(value) for name, value in weights.items()}, centre=centre, width=width, prior=prior,
+        seasons=seasons, promo_known_ahead=promo_known_ahead,
+    )  # fmt: skip

@@ -1,0 +1,231 @@
+"""Training of the learned policy: the pathwise gradient of the profit through the simulator.
+
+As in Madeka et al. (arXiv 2210.03137) and Alvo et al. (arXiv 2306.11246): history is replayed as exogenous demand, the
+simulator is differentiated, and Adam climbs the profit. An order of an (s, S) rule is a step in the reorder level, whose
+gradient is zero; while learning, the step keeps its value and takes the slope of a sigmoid (`soft_place`). Every batch draws its own costs (holding, lost sale, order
+line), lead times and start stock, so that one network serves the grid of costs and the lead times of other users.
+
+Resumable: a state is a pytree of arrays, `update` is a pure function of it, and random numbers come from (seed, step).
+Letters: I items, T training periods, B items of a batch.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from ropewalk.systems.inventory import learned
+from ropewalk.systems.inventory.features import FEATURES
+from ropewalk.systems.inventory.learned import ECONOMIC_INPUTS, STATE_INPUTS, Learned, Weights
+from ropewalk.systems.inventory.panel import Panel
+from ropewalk.systems.inventory.rules import Known, Levels, Order, place, round_order, spread_over
+from ropewalk.systems.inventory.sim import Period, State, Terms, periods_of, replay, total_profit
+
+Array = Any
+FIRST = 4  # periods: the first decision that has some history
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the training runs. Chosen on the weeks kept for choosing."""
+
+    steps: int = 800
+    chunk: int = 100  # steps of one update, after which the policy is tried on the weeks kept for choosing
+    batch: int = 512  # items
+    periods: int = 20
+    channels: int = 32
+    rate: float = 3e-3
+    gate: float = 0.3  # width of the sigmoid, in standard deviations of the protected demand
+    spread_of_costs: float = 2.5  # costs are drawn from 1/2.5 to 2.5 times the item's own
+    longest_lead: int = 4
+
+
+class TrainState(NamedTuple):
+    """All that a training is: arrays only."""
+
+    step: Array  # [] int32
+    seed: Array  # [] int32
+    weights: Weights
+    optimiser: Any
+    best: Weights
+    best_profit: Array  # [] float64 USD on the weeks kept for choosing
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a training reads: the panel of the training weeks, in JAX, and of the weeks kept for choosing, in NumPy."""
+
+    settings: Settings
+    z: float
+    quantity: float
+    train: Period  # [T,I], `known` included
+    terms: Terms  # [I]
+    margin: Array  # [I] USD a unit, of the usual price
+    choose: Panel
+    choose_known: Known
+
+
+def course(
+    train: Panel, train_known: Known, choose: Panel, choose_known: Known, z: float, quantity: float,
+    settings: Settings | None = None,
+) -> Course:  # fmt: skip
+    """`z` and `quantity`: the tuned parameters of "(s, S) on forecast", shared by all items."""
+    start = min(FIRST, train.shape[1] - 1)
+    periods = jax.tree.map(lambda a: jnp.asarray(a[start:], jnp.float32), periods_of(train, train_known, np.float32))
+    money = (train.unit_cost, train.holding_usd, train.lost_sale_usd, train.order_cost_usd)
+    terms = Terms(*(jnp.asarray(m, jnp.float32) for m in money), jnp.asarray(train.lead_time))
+    margin = jnp.asarray(np.maximum(np.median(train.price, axis=1) - train.unit_cost, 0.0), jnp.float32)
+    return Course(settings or Settings(), z, quantity, periods, terms, margin, choose, choose_known)
+
+
+def init(at: Course, seed: int) -> TrainState:
+    """The rule itself: the network's last layer is zero."""
+    wide, inputs = at.settings.channels, len(FEATURES) + ECONOMIC_INPUTS + STATE_INPUTS
+    first, second = jax.random.split(jax.random.key(seed))
+    weights = Weights(
+        jax.random.normal(first, (inputs, wide)) * (2.0 / inputs) ** 0.5, jnp.zeros(wide),
+        jax.random.normal(second, (wide, wide)) * (2.0 / wide) ** 0.5, jnp.zeros(wide),
+        jnp.zeros((wide, 2)), jnp.zeros(2),
+    )  # fmt: skip
+    state = TrainState(jnp.int32(0), jnp.int32(seed), weights, _optimiser(at.settings).init(weights), weights, 0.0)
+    return state._replace(best_profit=np.float64(tried(at, weights)))
+
+
+def update(at: Course, state: TrainState) -> TrainState:
+    """One chunk of steps, then the trial: the best so far is kept."""
+    data = at.z, at.quantity, at.train, at.terms, at.margin
+    step, weights, optimiser = _chunk(at.settings, *data, state.seed, state.step, state.weights, state.optimiser)
+    profit = tried(at, weights)
+    better = profit > state.best_profit
+    best, best_profit = (weights, np.float64(profit)) if better else (state.best, state.best_profit)
+    return TrainState(step, state.seed, weights, optimiser, best, best_profit)
+
+
+def finished(at: Course, state: TrainState) -> bool:
+    """Whether all steps are done."""
+    return int(state.step) >= at.settings.steps
+
+
+def chosen(at: Course, state: TrainState) -> Learned:
+    """The policy that did best on the weeks kept for choosing."""
+    return Learned(Weights(*(np.asarray(w, np.float32) for w in state.best)), at.z, at.quantity)
+
+
+def tried(at: Course, weights: Weights) -> float:
+    """USD on the weeks kept for choosing, replayed by the serving code."""
+    model = Learned(Weights(*(np.asarray(w, np.float32) for w in weights)), at.z, at.quantity)
+    return float(replay(at.choose, learned.policy(model), at.choose_known).profit.sum())
+
+
+def _optimiser(settings: Settings) -> optax.GradientTransformation:
+    rate = optax.cosine_decay_schedule(settings.rate, settings.steps, 0.02)
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate, weight_decay=1e-3))
+
+
+def soft_place(reached: Levels, position: Array, known: Known, gate: float) -> Order:
+    """The order as it will be placed, whole units and all, with the slope of a soft one (straight-through).
+
+    The step at the reorder level has the slope of a sigmoid `gate` standard deviations wide, so that both the fixed cost of an
+    order and the sales lost without it reach the level. A soft order in the forward pass as well was tried and is worse: it
+    learns to order a little every week, at a share of the fixed cost that nobody offers.
+    """
+    width = gate * (spread_over(known, known.cover * 1.0, jnp) + 0.5)
+    wanted = jnp.maximum(reached.up_to - position, 0.0)
+    hard = place(reached, position, known, jnp)
+    hard = jax.lax.stop_gradient(Order(jnp.where(hard.lines > 0, hard.units, round_order(wanted, known.pack_size,
+                                 known.min_order, jnp)), hard.lines))  # fmt: skip
+    share = jax.nn.sigmoid((reached.reorder - position) / width)
+    gated = hard.lines + share - jax.lax.stop_gradient(share)
+    units = hard.units + wanted - jax.lax.stop_gradient(wanted)
+    return Order(gated * units, gated * jax.lax.stop_gradient(jnp.where(hard.units > 0, 1.0, 0.0)))
+
+
+def _batch(
+    settings: Settings, train: Period, terms: Terms, margin: Array, key: Array
+) -> tuple[Terms, State, Period, Array]:
+    """Items, a stretch of weeks, costs, lead times and start stock, drawn at random."""
+    keys = jax.random.split(key, 8)
+    periods, items = train.demand.shape
+    length = min(settings.periods, periods)
+    rows = jax.random.randint(keys[0], (settings.batch,), 0, items)
+    start = jax.random.randint(keys[1], (), 0, periods - length + 1)
+    part = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, length)[:, rows], train)
+    terms, margin = jax.tree.map(lambda a: a[rows], (terms, margin))
+
+    def factor(key: Array) -> Array:
+        wide = jnp.log(settings.spread_of_costs)
+        return jnp.exp(jax.random.uniform(key, (settings.batch,), minval=-wide, maxval=wide))
+
+    lost = factor(keys[2])
+    lead = jax.random.randint(keys[3], (settings.batch,), 1, settings.longest_lead + 1)
+    own = jax.random.bernoulli(keys[4], 0.5, (settings.batch,))  # half of the items keep the terms that they have
+    lead = jnp.where(own, jnp.minimum(terms.arrival, settings.longest_lead), lead)
+    arrival = jax.nn.one_hot(lead - 1, settings.longest_lead)
+    drawn = Terms(
+        terms.unit_cost, terms.holding_usd * jnp.where(own, 1.0, factor(keys[5])),
+        jnp.where(own, terms.lost_sale_usd, lost * terms.lost_sale_usd + (lost - 1.0) * margin),
+        terms.order_cost_usd * jnp.where(own, 1.0, factor(keys[6])), arrival,
+    )  # fmt: skip
+    known = part.known._replace(cover=part.known.cover - terms.arrival + lead)
+    for name in ("holding_usd", "lost_sale_usd", "order_cost_usd"):
+        known = known._replace(**{name: jnp.broadcast_to(getattr(drawn, name), known.cover.shape)})
+    level = known.mean[0]
+    stocks = jax.random.uniform(keys[7], (settings.batch, settings.longest_lead + 1), maxval=2.0) * level[:, None]
+    due = jnp.arange(1, settings.longest_lead + 1) <= lead[:, None]
+    state = State(stocks[:, 0], stocks[:, 1:] * due)
+    return drawn, state, part._replace(known=known), level * (margin + 0.1)
+
+
+def _profit(weights: Weights, z: float, quantity: float, gate: float, batch: tuple) -> Array:
+    """Mean profit of a batch, each item's in units that temper the largest sellers."""
+    terms, state, periods, worth = batch
+    fixed = jnp.concatenate([periods.known.features, learned.economics(periods.known, jnp)], axis=-1)
+
+    def order(seen: tuple[Known, Array], on_hand: Array, pipeline: Array) -> Order:
+        known, inputs = seen
+        change = learned.corrections(weights, inputs, learned.stock_inputs(known, on_hand, pipeline, jnp), jnp)
+        reached = learned.moved(known, z, quantity, change, jnp)
+        return soft_place(reached, on_hand + pipeline.sum(-1), known, gate)
+
+    profit = total_profit(order, terms, state, periods._replace(known=(periods.known, fixed)))
+    return (profit / jnp.sqrt(worth + 0.3)).mean() / periods.demand.shape[0]
+
+
+@partial(jax.jit, static_argnames=("settings",))
+def _chunk(
+    settings: Settings, z: float, quantity: float, train: Period, terms: Terms, margin: Array, seed: Array, step: Array,
+    weights: Weights, optimiser: Any,
+) -> tuple[Array, Weights, Any]:  # fmt: skip
+    """`chunk` steps of Adam."""
+    climb = _optimiser(settings)
+
+    def advance(carry: tuple, _: None) -> tuple[tuple, None]:
+        step, weights, state = carry
+        batch = _batch(settings, train, terms, margin, jax.random.fold_in(jax.random.key(seed), step))
+        slope = jax.grad(lambda w: -_profit(w, z, quantity, settings.gate, batch))(weights)
+        change, state = climb.update(slope, state, weights)
+        return (step + 1, optax.apply_updates(weights, change), state), None
+
+    (step, weights, optimiser), _ = jax.lax.scan(advance, (step, weights, optimiser), None, length=settings.chunk)
+    return step, weights, optimiser
+
+
+def to_bytes(state: TrainState) -> bytes:
+    """A state as one .npz without pickles: the leaves in order."""
+    buffer = io.BytesIO()
+    np.savez(buffer, *(np.asarray(leaf) for leaf in jax.tree.leaves(state)))
+    return buffer.getvalue()
+
+
+def from_bytes(data: bytes, like: TrainState) -> TrainState:
+    """The state that to_bytes wrote; `like` gives the structure (init of the same course)."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as saved:
+        leaves = [saved[name] for name in saved.files]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
