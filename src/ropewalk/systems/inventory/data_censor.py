@@ -1,0 +1,62 @@
+"""Days out of stock are not demand: a sale that could not happen is not a customer who did not come.
+
+A day is out of stock where it is marked (`stocked_out`), or where it ended with nothing on hand and sold less than usual.
+Usual is the item's mean of that weekday over the training days in stock, days without a row counting as zero sales. The
+demand of such a day is what was sold or what is usual, whichever is more. Days in stock are taken as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from ropewalk.systems.inventory.config import Config
+from ropewalk.systems.inventory.data_history import KEY
+
+
+def uncensor(
+    config: Config, lines: pl.DataFrame, train: tuple[int, int], last: Any
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The lines with `demand` (units) and `out` (bool). `last`: the last training day, up to which usual is measured."""
+    zero = {"days_marked": 0, "days_inferred": 0, "units_added": 0.0}
+    if lines["stocked_out"].null_count() == lines.height and lines["on_hand"].null_count() == lines.height:
+        return lines.with_columns(demand=pl.col("units"), out=pl.lit(False)), zero
+    marked = pl.col("stocked_out").fill_null(False)
+    bare = (pl.col("on_hand") <= 0).fill_null(False) & ~marked
+    table = lines.with_columns(marked=marked, bare=bare, weekday=pl.col("date").dt.weekday())
+    table = table.join(_usual(config, table, train, last), on=[*KEY, "weekday"], how="left", maintain_order="left")
+    usual = pl.col("usual").fill_null(0.0)
+    table = table.with_columns(
+        out=pl.col("marked") | (pl.col("bare") & (pl.col("units") < usual)),
+        demand=pl.when(pl.col("marked") | pl.col("bare"))
+        .then(pl.max_horizontal("units", usual))
+        .otherwise(pl.col("units")),
+    )
+    counts = {
+        "days_marked": int(table["marked"].sum()),
+        "days_inferred": int((table["out"] & ~table["marked"]).sum()),
+        "units_added": float((table["demand"] - table["units"]).sum()),
+    }
+    return table.drop("marked", "bare", "weekday", "usual"), counts
+
+
+def _usual(config: Config, table: pl.DataFrame, train: tuple[int, int], last: Any) -> pl.DataFrame:
+    """Mean units of each item, site and weekday over its training days in stock."""
+    inside = table.filter(pl.col("period").is_between(*train))
+    out = pl.col("marked") | pl.col("bare")
+    sums = inside.group_by(*KEY, "weekday").agg(
+        units=pl.col("units").filter(~out).sum(),
+        rows=pl.col("date").filter(~out).n_unique(),
+        out_days=pl.col("date").filter(out).n_unique(),
+        first=pl.col("date").min(),
+    )
+    if config.missing_rows == "unknown":
+        in_stock = pl.col("rows")
+    else:
+        in_stock = (pl.lit(last) - pl.col("first")).dt.total_days() // 7 + 1 - pl.col("out_days")
+    return (
+        sums.with_columns(n=in_stock)
+        .filter(pl.col("n") > 0)
+        .select(*KEY, "weekday", usual=pl.col("units") / pl.col("n"))
+    )

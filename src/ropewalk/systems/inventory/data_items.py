@@ -1,0 +1,112 @@
+"""The items: terms of supply and costs, from the table of items where it says so and from the config elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from ropewalk.systems.inventory.config import Config
+from ropewalk.systems.inventory.data_history import KEY, NO_PROMO
+
+ITEMS = {
+    "item": pl.String,
+    "site": pl.String,
+    "name": pl.String,
+    "category": pl.String,
+    "supplier": pl.String,
+    "status": pl.String,  # active, new, discontinued
+    "unit_cost_usd": pl.Float64,
+    "unit_cost_known": pl.Boolean,  # False: the margin rule
+    "price_usd": pl.Float64,  # median regular price of the training periods
+    "lead_time_periods": pl.Int64,
+    "review_every_periods": pl.Int64,
+    "order_days": pl.String,  # as in mon,thu; null: every review
+    "pack_size": pl.Int64,
+    "min_order": pl.Int64,
+    "order_cost_usd": pl.Float64,  # a line
+    "holding_usd": pl.Float64,  # a unit and period
+    "lost_sale_usd": pl.Float64,  # a unit, beyond its margin
+}
+TERMS = ("lead_time_periods", "review_every_periods", "pack_size", "min_order")
+
+
+def items(
+    config: Config,
+    history: pl.DataFrame,
+    train: tuple[int, int],
+    given: pl.DataFrame | None,
+    names: pl.DataFrame | None,
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """A row an item and site of `history` (with regular_price and unit_cost), and what had to be assumed."""
+    table = _learned(history, train)
+    if names is not None:
+        table = table.join(names.rename({"name": "_name", "category": "_category"}), on="item", how="left")
+    if given is not None:
+        table = _with_given(table, given)
+    have = set(table.columns)
+
+    def first(*columns: str, kind: Any = pl.String) -> pl.Expr:
+        known = [pl.col(c) for c in columns if c in have]
+        return (pl.coalesce(known) if known else pl.lit(None)).cast(kind)
+
+    cost = first("unit_cost", "_unit_cost", kind=pl.Float64)
+    by_margin = pl.col("price_usd") * (1 - config.gross_margin)
+    table = table.with_columns(
+        unit_cost_known=cost.is_not_null(), unit_cost_usd=pl.coalesce(cost, by_margin).fill_null(0.0)
+    )
+    terms = {t: first(t, kind=pl.Int64).fill_null(getattr(config, t)) for t in TERMS}
+    table = table.select(
+        *KEY,
+        name=first("name", "_name").fill_null(pl.col("item")),
+        category=first("category", "_category").fill_null(""),
+        supplier=first("supplier").fill_null(""),
+        status=first("status").fill_null("active"),
+        unit_cost_usd=pl.col("unit_cost_usd"),
+        unit_cost_known=pl.col("unit_cost_known"),
+        price_usd=pl.col("price_usd").fill_null(0.0),
+        order_days=first("order_days"),
+        order_cost_usd=first("order_cost_usd", kind=pl.Float64).fill_null(config.order_cost_usd),
+        holding_usd=pl.col("unit_cost_usd") * (config.holding_per_year / config.periods_per_year),
+        lost_sale_usd=first("lost_sale_usd", kind=pl.Float64).fill_null(config.lost_sale_usd),
+        **terms,
+    )
+    table = table.select(pl.col(n).cast(k) for n, k in ITEMS.items()).sort(KEY)
+    assumed = int((~table["unit_cost_known"]).sum())
+    return table, {
+        "items": table.height,
+        "items_new": int((table["status"] == "new").sum()),
+        "items_discontinued": int((table["status"] == "discontinued").sum()),
+        "unit_cost_assumed": assumed,
+        "unit_cost_rule": f"(1 - {config.gross_margin:g}) x median regular price in training",
+        "unit_cost_zero": int((table["unit_cost_usd"] <= 0).sum()),
+    }
+
+
+def _learned(history: pl.DataFrame, train: tuple[int, int]) -> pl.DataFrame:
+    """What the training periods say of each item: median regular price, median unit cost.
+
+    Without a regular price: the median price of the periods without promotion, else of all. An item without a training
+    period (a new one) is judged by what there is of it.
+    """
+    inside = pl.col("period").is_between(*train)
+    plain = pl.col("price").filter(inside & (pl.col("promo") < NO_PROMO)).median()
+    return history.group_by(KEY).agg(
+        price_usd=pl.coalesce(
+            pl.col("regular_price").filter(inside).median(),
+            plain,
+            pl.col("price").filter(inside).median(),
+            pl.col("regular_price").median(),
+            pl.col("price").median(),
+        ),
+        _unit_cost=pl.coalesce(pl.col("unit_cost").filter(inside).median(), pl.col("unit_cost").median()),
+    )
+
+
+def _with_given(table: pl.DataFrame, given: pl.DataFrame) -> pl.DataFrame:
+    """The table of items joined by item and site; a row of it without a site holds for every site."""
+    named = given.filter(pl.col("site").is_not_null())
+    general = given.filter(pl.col("site").is_null()).drop("site")
+    rest = [c for c in general.columns if c != "item"]
+    table = table.join(named, on=KEY, how="left").join(general, on="item", how="left", suffix="_any")
+    return table.with_columns(pl.coalesce(c, c + "_any").alias(c) for c in rest).drop(c + "_any" for c in rest)
