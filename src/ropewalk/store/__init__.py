@@ -40,7 +40,7 @@ def open_store(url: str | os.PathLike[str] | None = None, index: str | None = No
     if text.startswith("memory://"):
         return _in_memory(index)
     if text.startswith("s3://"):
-        return _on_s3(text.rstrip("/"), index)
+        return _on_s3("s3://" + text[5:].strip("/"), index)
     if "://" in text and not text.startswith("file://"):
         raise StoreError(f"the store {text!r} is neither a folder, nor file://, s3:// nor memory://.")
     root = Path(text.removeprefix("file://")).expanduser().absolute()

@@ -97,10 +97,8 @@ def abandoned(folder: Path) -> list[Path]:
 def explain(error: OSError, path: Path, need: int = 0) -> StoreError:
     """The sentence for what a file system refused."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        try:
-            free = f"{shutil.disk_usage(path if path.is_dir() else path.parent).free:,} are free there"
-        except OSError:
-            free = "less is free there"
+        there = next((place for place in (path, *path.parents) if place.is_dir()), Path("/"))
+        free = f"{shutil.disk_usage(there).free:,} are free there"
         what = "is full" if error.errno != errno.EFBIG else "does not take a file of this size"
         return StoreError(
             f"the disk {what}: {need:,} bytes were to be written at {path}, {free}. Nothing half-written was left. "

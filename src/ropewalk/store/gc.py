@@ -80,13 +80,13 @@ def collect(
     plan = index.run(lambda sql: prepare(sql, forget_days), "alone", durable=True, undo=dry_run)
     removed = [(hash, *found[hash]) for hash in sorted(found.keys() - plan.live)]
     files = leftovers()
-    finished = finished_checkpoints(index, place)
+    checkpoints = finished_checkpoints(index, place)
     if not dry_run:
         with sessions.session("gc") as mine:
             removed = list(remove(index, place, mine, removed, drop_cached))
         for file in files:
             shutil.rmtree(file, ignore_errors=True) if file.is_dir() else file.unlink(missing_ok=True)
-        for key in finished:
+        for key in checkpoints:
             place.delete(key)
     return GcReport(
         dry_run=dry_run,
@@ -94,7 +94,7 @@ def collect(
         blobs=tuple(hash for hash, _, _ in removed),
         bytes=sum(size for _, _, size in removed),
         records=plan.forgotten,
-        objects=tuple(key.removeprefix("objects/") for key in finished),
+        objects=tuple(key.removeprefix("objects/") for key in checkpoints),
         temporary=tuple(map(str, files)),
         sessions=plan.sessions,
         leases=plan.leases,
@@ -137,12 +137,15 @@ def forget(sql: Sql, before: float) -> tuple[str, ...]:
 
 
 def finished_checkpoints(index: Index, place: Place) -> list[str]:
-    """Keys `checkpoints/<id>/...` for which the record <id> is kept: that stage needs its checkpoints no more."""
-    keys = [key for key, _ in place.keys(CHECKPOINTS)]
-    ids = {key.removeprefix(CHECKPOINTS).partition("/")[0] for key in keys}
-    query = "SELECT 1 FROM records WHERE id = ?"
-    finished = index.run(lambda sql: {id for id in ids if sql.all(query, id)})
-    return [key for key in keys if key.removeprefix(CHECKPOINTS).partition("/")[0] in finished]
+    """Keys `checkpoints/<stage>[/...]` of stages that are done: the record `<stage>` or `stage-<stage>` is kept."""
+    keys = {key: key.removeprefix(CHECKPOINTS).partition("/")[0] for key, _ in place.keys(CHECKPOINTS)}
+    done = index.run(lambda sql: finished(sql, set(keys.values())))
+    return [key for key, stage in keys.items() if stage in done]
+
+
+def finished(sql: Sql, stages: set[str]) -> set[str]:
+    query = "SELECT 1 FROM records WHERE id IN (?, ?)"
+    return {stage for stage in stages if sql.all(query, stage, f"{records.MEMO}-{stage}")}
 
 
 def guard(index: Index, place: Place) -> None:

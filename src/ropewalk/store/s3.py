@@ -1,6 +1,6 @@
 """Bytes on S3-compatible storage, through obstore: conditional puts, ranges, lists, and patience with a bad moment.
 
-Endpoint, region and keys come from the usual AWS_* variables. A put is seen whole or not at all: that is S3's own promise.
+Endpoint, region and keys come from the usual AWS_* variables. A put is seen whole or not at all: so promises S3.
 Requests that fail with 5xx, break off or hang are repeated for ROPEWALK_RETRY_S seconds in all, each with at most
 ROPEWALK_TIMEOUT_S. Repeating is right because equal keys of blobs have equal bytes; of a conditional put of a named
 object whose first answer was lost, the bytes that are there decide who wrote it.

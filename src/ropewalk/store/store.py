@@ -209,7 +209,7 @@ class Store:
     def put_object(self, key: str, data: bytes, durable: bool = True, if_absent: bool = False) -> bool:
         """Replace the object `key` atomically. False: `if_absent` was asked for and it was there.
 
-        Keys `checkpoints/<id>/...` go with the first collection after the record <id> was committed.
+        Keys `checkpoints/<stage>` (and below) go with the first collection after the record `stage-<stage>` was kept.
         """
         return self._place.put(_object(key), data, durable=durable, absent=if_absent)
 
