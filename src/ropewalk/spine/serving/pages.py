@@ -1,0 +1,68 @@
+"""Everything but `/predict`: health, metrics, the description, and the routes that a system brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ropewalk.spine.serving.app import App, error_body
+
+
+def pages(app: App, openapi: Mapping[str, Any], docs: str, routes: Sequence[BaseRoute] = ()) -> Starlette:
+    """The ASGI application for all paths that the lean one does not answer."""
+
+    async def healthz(_request: Request) -> Response:
+        return JSONResponse({"alive": True})
+
+    async def readyz(_request: Request) -> Response:
+        if why := app.unready():
+            return _sentence(503, why)
+        assert app.served is not None
+        release = app.served[0]
+        return JSONResponse({"ready": True, "release": release.release_id, "state": release.state})
+
+    async def metrics(_request: Request) -> Response:
+        return Response(app.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    async def described(_request: Request) -> Response:
+        return JSONResponse(openapi)
+
+    async def page(_request: Request) -> Response:
+        return HTMLResponse(docs)
+
+    ours = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/openapi.json": described, "/docs": page}
+    return Starlette(
+        routes=[*(Route(path, endpoint, methods=["GET"]) for path, endpoint in ours.items()), *routes],
+        exception_handlers={HTTPException: _refused(list(ours)), Exception: _failed},
+    )
+
+
+def _refused(paths: Sequence[str]) -> Callable[[Request, Exception], Response]:
+    """Wrong paths and methods get a sentence too."""
+
+    def handle(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        sentence = str(error.detail)
+        if error.status_code == 404:
+            sentence = f"there is nothing at {request.url.path}; there is: POST /predict, {', '.join(paths)}."
+        elif error.status_code == 405:
+            allowed = (error.headers or {}).get("Allow", "GET")
+            sentence = f"{request.url.path} does not take {request.method}; it takes {allowed}."
+        return _sentence(error.status_code, sentence, error.headers)
+
+    return handle
+
+
+def _failed(_request: Request, _error: Exception) -> Response:
+    return _sentence(500, "this page failed; the service's log says why.")
+
+
+def _sentence(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(error_body(sentence), status, headers, "application/json")

@@ -1,0 +1,212 @@
+"""A release as a web service: one process, until SIGTERM or SIGINT.
+
+It listens at once, is ready when the model is loaded and warm, looks for a new live release every `poll_s` and takes it
+over without a failed request, and when told to stop finishes what is in work and hands its events to the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import ipaddress
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ropewalk.errors import ConfigError, RequestError, StageError
+from ropewalk.spine.serving.answers import Answers
+from ropewalk.spine.serving.app import App, Limits, Served
+from ropewalk.spine.serving.calls import Caller
+from ropewalk.spine.serving.journal import Journal
+from ropewalk.spine.serving.openapi import docs_page, example_row, openapi
+from ropewalk.spine.serving.requests import Requests
+from ropewalk.types import Contract
+
+log = logging.getLogger("ropewalk.serving")
+KEY = "ROPEWALK_API_KEY"
+
+
+def serve(
+    current: Callable[[], Served],
+    append: Callable[[Sequence[Mapping[str, Any]]], None],
+    *,
+    contract: Contract,
+    answers: Contract,
+    name: str,
+    journal: Path,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    api_key: str | None = None,
+    max_body_bytes: int = 1_000_000,
+    max_rows: int = 1_000,
+    timeout_s: float = 10.0,
+    poll_s: float = 1.0,
+    seal_s: float = 1.0,
+    routes: Sequence[Any] = (),
+    on_ready: Callable[[str], None] | None = None,
+    ready_file: Path | None = None,
+) -> int:
+    """Serve what `current()` names until a signal says stop; 0 when every event is stored or kept.
+
+    `current` is called again and again: it should return the same record while nothing changed. `append` gets batches
+    of events and may raise: they are kept in `journal` and handed over again, so it has to count an event id once.
+    """
+    api_key = api_key or os.environ.get(KEY) or None
+    _check_exposed(host, api_key)
+    listening = _listen(host, port)
+    from ropewalk.spine.serving.pages import pages
+
+    limits = Limits(max_body_bytes, max_rows, timeout_s)
+    app = App(Requests(contract), Answers(answers), Journal(journal, append, seal_s=seal_s), limits, api_key)
+    app.pages = pages(app, openapi(name, contract, answers), docs_page(name, contract, answers), routes)
+    url = "http://{}:{}".format(*listening.getsockname()[:2])
+
+    def ready() -> None:
+        if ready_file is not None:
+            _write_whole(ready_file, json.dumps({"url": url, "pid": os.getpid()}))
+        if on_ready is not None:
+            on_ready(url)
+
+    try:
+        _loop(app, listening, lambda stop: _follow(app, current, poll_s, stop, ready))
+    finally:
+        listening.close()
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
+        if not app.journal.close():
+            log.warning("the storage is away: %d events wait in %s for the next start", app.journal.pending, journal)
+    return 0
+
+
+def _loop(app: App, listening: socket.socket, follow: Callable[[threading.Event], None]) -> None:
+    """Run the server and, in a thread, `follow`. Raises what `follow` raised."""
+    import uvicorn
+
+    settings = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        http="httptools",
+        loop="uvloop",
+        ws="none",
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=int(app.limits.seconds) + 1,
+        backlog=1024,
+    )
+    server = uvicorn.Server(settings)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # ours: theirs ends by a signal
+    stop = threading.Event()
+    failed: list[BaseException] = []
+
+    def end(*_: Any) -> None:
+        app.stopping = server.should_exit = True
+        stop.set()
+
+    def run() -> None:
+        try:
+            follow(stop)
+        except BaseException as error:
+            failed.append(error)
+            end()
+
+    with _on_signals(end):
+        thread = threading.Thread(target=run, daemon=True, name="ropewalk-releases")
+        thread.start()
+        server.run(sockets=[listening])
+        end()
+    if failed:
+        raise failed[0]
+
+
+def _follow(
+    app: App, current: Callable[[], Served], poll_s: float, stop: threading.Event, ready: Callable[[], None]
+) -> None:
+    """Load the live release, say ready, and then take over each new one beside the old."""
+    served = current()
+    app.take(served, _warm(app, served))
+    gc.collect()
+    gc.freeze()  # what is loaded stays: the collector need not walk it during a request
+    ready()
+    refused: Served | None = None
+    while not stop.wait(poll_s):
+        try:
+            found = current()
+            if found is refused or (found.release_id, found.state) == (served.release_id, served.state):
+                continue
+            refused = found  # until it has shown that it answers
+            app.take(found, _warm(app, found))
+            served = found
+            app.metrics.take_overs.inc()
+        except Exception as error:
+            app.metrics.poll_failures.inc()
+            log.warning("release %s goes on answering: %s", served.release_id, error)
+
+
+def _warm(app: App, served: Served) -> Caller:
+    """A caller that knows how long the model takes. StageError when it cannot answer a row that the contract allows."""
+    rows = app.last_rows[:1] or [app.requests.lines.decode(msgspec.json.encode(example_row(app.requests.contract)))]
+    caller = Caller()
+
+    def call(count: int) -> None:
+        app.answers.rows(served.model.predict(app.requests.columns(rows * count)), count)
+
+    try:
+        call(1)
+        call(64)
+        for count in (1, 1, 1, 64):
+            caller.timed(lambda count=count: call(count), count)  # type: ignore[misc]
+    except RequestError as error:
+        log.info("release %s refuses the row that it was tried on (%s)", served.release_id, error)
+    except Exception as error:
+        raise StageError(f"release {served.release_id} cannot answer a row of its contract: {error!r}") from error
+    return caller
+
+
+@contextlib.contextmanager
+def _on_signals(end: Callable[..., None]) -> Any:
+    """SIGTERM and SIGINT call `end`, where that can be arranged: only the main thread of a program gets signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {s: signal.signal(s, end) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _check_exposed(host: str, key: str | None) -> None:
+    with contextlib.suppress(ValueError):
+        if host == "localhost" or ipaddress.ip_address(host).is_loopback:
+            return
+    if not key:
+        raise ConfigError(
+            [f"{host} can be reached from other machines, and there is no key: set {KEY}, or bind to 127.0.0.1"], "host"
+        )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        why = error.strerror or str(error)
+        sentence = f"{host}:{port} cannot be listened on ({why}); choose another port, or 0 for any"
+        raise ConfigError([sentence], "port") from None
+
+
+def _write_whole(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(text)
+    part.replace(path)
