@@ -9,8 +9,9 @@ import pytest
 
 from ropewalk import api, catalogue
 from ropewalk import config as configs
-from ropewalk.errors import ConfigError
+from ropewalk.errors import ConfigError, RequestError
 from ropewalk.lifecycle import stages
+from ropewalk.spine.serving.requests import Requests
 from ropewalk.types import Column, HeldOut
 
 SYSTEMS = [*catalogue.names(), "examples/coin.py"]
@@ -29,9 +30,9 @@ def life(request, tmp_path_factory):
 
 
 def columns(frame: pl.DataFrame, contract):
-    from ropewalk.spine.serving.requests import to_columns
-
-    return to_columns(contract, frame.select([n for n in contract.names if n in frame.columns]))
+    requests = Requests(contract)
+    rows, _ = requests.decode(frame.select([n for n in contract.names if n in frame.columns]).write_json().encode())
+    return requests.columns(rows)
 
 
 def test_the_small_life_has_a_report_with_a_baseline(life):
@@ -112,11 +113,8 @@ def test_the_same_seed_gives_the_same_data(life, tmp_path):
 
 def test_bad_requests_get_a_sentence(life):
     """Each required column left out, and each column with a value of the wrong kind, is refused by name."""
-    from ropewalk.errors import RequestError
-    from ropewalk.spine.serving.requests import validator
-
     p, _, _, _, held = life
-    check = validator(p.system.contract)
+    check = Requests(p.system.contract).decode
     good = json.loads(held.requests.head(1).write_json())[0]
     check(json.dumps(good).encode())
     for column in p.system.contract.columns:
@@ -148,8 +146,7 @@ def test_a_stage_reads_only_the_settings_marked_for_it(life, tmp_path):
                 read.add(name)
             return super().__getattribute__(name)
 
-    with api.place(p.system, small=True, store=str(tmp_path / "s")) as again:
-        with again.lane.job("data", "watched") as job:
-            again.system.data(Watched.model_construct(**dict(again.config)), job)
+    with api.place(p.system, small=True, store=str(tmp_path / "s")) as again, again.lane.job("data", "watched") as job:
+        again.system.data(Watched.model_construct(**dict(again.config)), job)
     late = {s.name for s in configs.describe(p.system.config) if s.stage != "data"}
     assert not read & late, f"data reads {sorted(read & late)}, which are marked for a later stage"

@@ -7,6 +7,7 @@ Exit codes: 0 done; 2 something a person can mend; 3 the storage; 4 a stage fail
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -196,10 +197,8 @@ def _help_with_settings(arguments: list[str]) -> int:
     from ropewalk.config import describe
 
     named = [a for a in arguments[1:] if not a.startswith("-")]
-    try:
+    with contextlib.suppress(SystemExit):
         parser().parse_args([arguments[0], "--help"])
-    except SystemExit:
-        pass
     system = catalogue.find(named[0])
     print(f"\nsettings of {system.name} (--set KEY=VALUE, or a line `KEY: VALUE` of --config):")
     for line in describe(system.config):
@@ -361,7 +360,7 @@ def _monitor(options: argparse.Namespace) -> int:
     page = options.page or Path("out") / options.system / "monitor.html"
     findings = api.monitor(options.system, page, **_options(options))
     _print(options, printing.findings_body(findings), printing.findings(findings) + f"\n{page}")
-    return exit_code(findings)
+    return int(exit_code(findings))
 
 
 def _live(options: argparse.Namespace) -> int:
@@ -402,7 +401,7 @@ def _gc(options: argparse.Namespace) -> int:
     from ropewalk import api, printing
 
     report = api.gc(options.dry_run, options.forget_days, options.store, options.index)
-    _print(options, printing.body(report), printing.collected(report, options.dry_run))
+    _print(options, printing.body(report), str(report))
     return 0
 
 

@@ -11,7 +11,6 @@ from ropewalk.types import Dataset, Finding, Plan, Release, Report, Run
 if TYPE_CHECKING:
     from ropewalk.lifecycle.answers import Summary
     from ropewalk.lifecycle.life import Life
-    from ropewalk.store import GcReport
 
 
 def body(record: Any) -> dict[str, Any]:
@@ -135,13 +134,6 @@ def shown(found: Mapping[str, Any]) -> str:
     if found["made_from_it"]:
         lines += ["", "made from it:", *(f"  {m['kind']}: {m['id']}" for m in found["made_from_it"][:20])]
     return "\n".join(lines)
-
-
-def collected(found: GcReport, dry_run: bool) -> str:
-    verb = "would remove" if dry_run else "removed"
-    return (
-        f"{verb} {found.blobs:,} blobs ({found.bytes / 1e6:,.1f} MB) and {found.others:,} leftovers of dead processes"
-    )
 
 
 def life_body(found: Life) -> dict[str, Any]:

@@ -90,12 +90,12 @@ _code_cache: dict[str, tuple[str, tuple[Path, ...]]] = {}
 def code_files(system: System[Any]) -> tuple[Path, ...]:
     """The sources whose change makes a result stale: the system's own and the methods that it stands on."""
     module = sys.modules.get(system.train.__module__)
-    own = Path(module.__file__) if module and getattr(module, "__file__", None) else None
+    own = Path(module.__file__) if module is not None and module.__file__ else None
     files: list[Path] = []
     if own is not None:
         inside = (own.parent / "__init__.py").exists()
         files += [p for p in own.parent.rglob("*.py") if not p.name.endswith("_test.py")] if inside else [own]
-    methods = Path(ropewalk.__file__).parent / "methods"
+    methods = Path(str(ropewalk.__file__)).parent / "methods"
     files += [p for p in methods.rglob("*.py") if not p.name.endswith("_test.py")]
     return tuple(sorted(set(files)))
 
@@ -134,17 +134,23 @@ def stage(lane: Lane, system: System[Any], name: str, key: str) -> Iterator[Stag
     What the system raises becomes a StageError with the sentence, the place and the way to see more; what a person can
     mend (RopewalkError) passes as it is.
     """
-    waiting = lambda who: lane.console.say(f"  {name}: waiting for {who}, which is doing the same")  # noqa: E731
-    with lane.store.lease(f"stage/{key}", on_wait=waiting), lane.store.session(f"{name} {system.name}"):
-        with lane.job(name, key) as job:
-            try:
-                yield job
-            except (RopewalkError, KeyboardInterrupt):
+
+    def waiting(who: str) -> None:
+        lane.console.say(f"  {name}: waiting for {who}, which is doing the same")
+
+    with (
+        lane.store.lease(f"stage/{key}", on_wait=waiting),
+        lane.store.session(f"{name} {system.name}"),
+        lane.job(name, key) as job,
+    ):
+        try:
+            yield job
+        except (RopewalkError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            if os.environ.get("ROPEWALK_DEBUG"):
                 raise
-            except Exception as error:
-                if os.environ.get("ROPEWALK_DEBUG"):
-                    raise
-                raise StageError(_blame(system, name, key, error, lane)) from error
+            raise StageError(_blame(system, name, key, error, lane)) from error
 
 
 def _blame(system: System[Any], name: str, key: str, error: Exception, lane: Lane) -> str:

@@ -54,7 +54,8 @@ def live(system: System[Any], config: Any, lane: Lane, *, out: str | Path | None
     release, verdict = release_of(system, config, run, lane)
     report = stages.evaluate(system, config, run, dataset, lane)
     files = write_outputs(system, config, lane, dataset, run, report, release, verdict, folder)
-    served, findings = {}, ()
+    served: Mapping[str, Any] = {}
+    findings: tuple[Finding, ...] = ()
     if release is not None:
         served = rehearse(system, config, dataset, release, lane)
         page = folder / "monitor.html"
@@ -204,16 +205,13 @@ def service(system: System[Any], lane: Lane) -> Iterator[str]:
     ready, stop = threading.Event(), threading.Event()
     said: dict[str, Any] = {}
 
+    def answering(url: str) -> None:
+        said["url"] = url
+        ready.set()
+
     def run() -> None:
         try:
-            answers.serve(
-                system,
-                lane,
-                port=0,
-                on_ready=lambda url: (said.update(url=url), ready.set())[0],
-                stop=stop,
-                poll_s=0.05,
-            )
+            answers.serve(system, lane, port=0, on_ready=answering, stop=stop, poll_s=0.05)
         except BaseException as error:
             said["error"] = error
         finally:
