@@ -95,6 +95,13 @@ def duration(seconds: float | None) -> str:
     return number(seconds / 86400, "d")
 
 
+def plain(text: str) -> str:
+    """A number of this module for a terminal or a log that knows ASCII only."""
+    return text.translate(
+        {ord(MINUS): "-", ord(THIN): " ", ord(DASH): "-", ord(NONE): "-", ord("µ"): "u", ord("∞"): "inf"}
+    )
+
+
 def interval(low: float | None, high: float | None, unit: str = "", sign: bool = False) -> str:
     """From low to high: '$12 to $34'. Either end missing is a dash."""
     if low is None or high is None:

@@ -61,7 +61,10 @@ def against_baseline(metric: Metric, report: Report, seed: int, level: float) ->
     found = better_by(metric, report.pairs, "model", "baseline", seed, level)
     if found.all_equal:
         return Against(
-            name, found, False, f"Nothing beats the baseline: the model does exactly as {name} in all {found.pairs:,} pairs."
+            name,
+            found,
+            False,
+            f"Nothing beats the baseline: the model does exactly as {name} in all {found.pairs:,} pairs.",
         )
     if found.low > 0:
         return Against(name, found, True, f"{_numbers(metric)} beats {name}: {said(found)}.")

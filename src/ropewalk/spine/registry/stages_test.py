@@ -1,4 +1,6 @@
-"""Rollback goes back one promotion at a time, and never in a circle."""
+"""A name's history promises the way back: which release was live before, also after rollbacks."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -8,35 +10,45 @@ from hypothesis import strategies as st
 from ropewalk.spine.registry.stages import live_stack
 
 
-@dataclass
-class Move:
+@dataclass(frozen=True)
+class Moved:
     after: str | None
-    why: str
+    why: str = "promote"
 
 
-def test_rollback_goes_back_step_by_step():
-    log = [Move("a", "promote"), Move("b", "promote"), Move("c", "promote")]
-    assert live_stack(log) == ["a", "b", "c"]
-    log.append(Move("b", "rollback"))
-    assert live_stack(log) == ["a", "b"]
-    log.append(Move("a", "rollback"))
-    assert live_stack(log) == ["a"]
+def test_nothing_was_ever_live():
+    assert live_stack([]) == []
 
 
-def test_a_promotion_after_a_rollback_is_what_the_next_rollback_undoes():
-    log = [Move("a", "promote"), Move("b", "promote"), Move("a", "rollback"), Move("c", "promote")]
-    assert live_stack(log) == ["a", "c"]
+def test_each_promotion_goes_on_top_and_a_rollback_takes_it_off():
+    history = [Moved("a"), Moved("b"), Moved("c"), Moved("b", "rollback")]
+    assert live_stack(history) == ["a", "b"]
+    assert live_stack([*history, Moved("a", "rollback")]) == ["a"]
+    assert live_stack([*history, Moved("d")]) == ["a", "b", "d"]
 
 
-@given(st.lists(st.one_of(st.sampled_from("abc"), st.none()), max_size=30))
-def test_the_top_is_what_is_live(moves):
-    """Whatever is promoted and rolled back, the last of the stack is the release that the name says."""
-    log: list[Move] = []
-    for move in moves:
-        stack = live_stack(log)
-        if move is None and len(stack) > 1:
-            log.append(Move(stack[-2], "rollback"))
-        elif move is not None and (not stack or stack[-1] != move):
-            log.append(Move(move, "promote"))
-        if log:
-            assert live_stack(log)[-1] == log[-1].after
+def test_a_release_may_come_back():
+    assert live_stack([Moved("a"), Moved("b"), Moved("a")]) == ["a", "b", "a"]
+
+
+def test_promoting_what_is_live_changes_nothing():
+    assert live_stack([Moved("a"), Moved("a")]) == ["a"]
+
+
+def test_a_name_that_is_taken_away_keeps_the_way_back():
+    assert live_stack([Moved("a"), Moved(None), Moved("b")]) == ["a", "b"]
+
+
+@given(st.lists(st.one_of(st.integers(0, 4).map(str), st.none()), max_size=30))
+def test_the_top_of_the_stack_is_what_the_name_points_to(actions):
+    """An action is a promotion, or None: a rollback as the lifecycle does it, where there is something to go back to."""
+    history, live = [], None
+    for action in actions:
+        stack = live_stack(history)
+        if action is not None:
+            history.append(Moved(action))
+            live = action
+        elif len(stack) >= 2:
+            history.append(Moved(stack[-2], "rollback"))
+            live = stack[-2]
+        assert live is None or live_stack(history)[-1] == live
