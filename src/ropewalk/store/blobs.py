@@ -133,6 +133,14 @@ def fsync(path: Path) -> None:
         os.close(fd)
 
 
+def _fsync_if_there(path: Path) -> bool:
+    try:
+        fsync(path)
+    except FileNotFoundError:  # the caller checks what must be there
+        return False
+    return True
+
+
 class Folder:
     """A place on a local disk. A key's file is read-only; its folder is fsynced when the write is durable."""
 
@@ -141,6 +149,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.requests: Counter[str] = Counter()
+        self._lasting: set[Path] = set()  # folders whose own entry is known to be on the disk
         make_folder(root / "tmp")
 
     def put(self, key: str, data: bytes | Path, *, durable: bool, absent: bool) -> bool:
@@ -220,21 +229,23 @@ class Folder:
             raise explain(error, self.root / key) from error
 
     def sync(self, keys: Iterable[str]) -> None:
-        folders: set[Path] = set()
-        for key in keys:
-            try:
-                fsync(self.root / key)
-            except FileNotFoundError:  # the caller checks what must be there
-                continue
-            folders.add((self.root / key).parent)
-        for folder in folders:
+        paths = [self.root / key for key in keys]
+        if len(paths) > 3:  # together: the file system writes them in one go
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(min(16, len(paths))) as pool:
+                there = list(pool.map(_fsync_if_there, paths))
+        else:
+            there = [_fsync_if_there(path) for path in paths]
+        for folder in {path.parent for path, found in zip(paths, there, strict=True) if found}:
             self._sync_folders(folder)
 
     def _sync_folders(self, folder: Path) -> None:
-        while True:
-            fsync(folder)
-            if folder == self.root or self.root not in folder.parents:
-                return
+        """Flush a folder's entries, and once a process those of the folders above it."""
+        fsync(folder)
+        while folder not in self._lasting and self.root in folder.parents:
+            fsync(folder.parent)
+            self._lasting.add(folder)
             folder = folder.parent
 
     def where(self, key: str) -> str:

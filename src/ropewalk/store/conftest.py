@@ -1,22 +1,28 @@
-# ruff: noqa: ANN001, ANN201 (fixtures, as in any test)
 """Every kind of store that the tests run on. The real servers start once a session, when the first test wants them."""
 
 import importlib.util
 import os
 import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ropewalk.store import open_store
+from ropewalk.store import Store, open_store
 
-_spec = importlib.util.spec_from_file_location(
-    "ropewalk_test_servers", Path(__file__).parents[3] / "tests" / "servers.py"
-)
-servers = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(servers)
 
+def _load(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location("ropewalk_test_servers", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+servers = _load(Path(__file__).parents[3] / "tests" / "servers.py")
 KINDS = ("local+sqlite", "memory+sqlite", "s3+sqlite", "s3+postgres")
 
 
@@ -28,12 +34,12 @@ class Address:
     url: str
     index: str | None
 
-    def open(self):
+    def open(self) -> Store:
         return open_store(self.url, self.index)
 
 
 @pytest.fixture(scope="session")
-def s3_server():
+def s3_server() -> Iterator[dict[str, str]]:
     try:
         with servers.s3() as env:
             yield env
@@ -42,7 +48,7 @@ def s3_server():
 
 
 @pytest.fixture(scope="session")
-def postgres_server():
+def postgres_server() -> Iterator[Any]:
     try:
         with servers.postgres() as server:
             yield server
@@ -51,7 +57,7 @@ def postgres_server():
 
 
 @pytest.fixture
-def trouble(s3_server, monkeypatch):
+def trouble(s3_server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A proxy in front of the S3 server that AWS_ENDPOINT_URL leads to."""
     pytest.importorskip("obstore")
     for name, value in s3_server.items():
@@ -63,12 +69,14 @@ def trouble(s3_server, monkeypatch):
 
 
 @pytest.fixture
-def make_address(request, tmp_path, monkeypatch):
+def make_address(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Address]:
     """A new, empty store of a kind."""
     for name in [name for name in os.environ if name.startswith(("ROPEWALK_", "AWS_"))]:
         monkeypatch.delenv(name)
 
-    def make(kind):
+    def make(kind: str) -> Address:
         unique = uuid.uuid4().hex[:12]
         place, _, index = kind.partition("+")
         url = str(tmp_path / "store") if place == "local" else "memory://"
@@ -91,24 +99,24 @@ def make_address(request, tmp_path, monkeypatch):
 
 
 @pytest.fixture(params=KINDS)
-def address(request, make_address):
+def address(request: pytest.FixtureRequest, make_address: Callable[[str], Address]) -> Address:
     return make_address(request.param)
 
 
 @pytest.fixture
-def store(address):
+def store(address: Address) -> Iterator[Store]:
     with address.open() as opened:
         yield opened
 
 
 @pytest.fixture
-def local(make_address):
+def local(make_address: Callable[[str], Address]) -> Iterator[Store]:
     """A store in a folder, for what concerns files."""
     with make_address("local+sqlite").open() as opened:
         yield opened
 
 
 @pytest.fixture
-def memory(make_address):
+def memory(make_address: Callable[[str], Address]) -> Iterator[Store]:
     with make_address("memory+sqlite").open() as opened:
         yield opened

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from ropewalk.errors import StoreError
+from ropewalk.store.blobs import fsync, make_folder
 
 T = TypeVar("T")
 Mode = Literal["read", "write", "alone"]
@@ -152,7 +153,7 @@ class Sqlite:
             self._durable = False
             version = self._version(connection)
             if version is None:
-                self._create(connection)
+                self._create(connection, self.path)
                 version = self._version(connection)
             check_version(version, self.url)
         except BaseException:
@@ -169,18 +170,22 @@ class Sqlite:
         return row[0] if row else None
 
     @staticmethod
-    def _create(connection: Any) -> None:
+    def _create(connection: Any, path: Path) -> None:
         import sqlite3
 
         end = time.monotonic() + patience()
         while True:  # changing the mode needs the file alone, and does not wait for it by itself
             try:
+                connection.execute("PRAGMA synchronous = OFF")
                 connection.execute("PRAGMA journal_mode = WAL")
                 break
             except sqlite3.OperationalError:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.01)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        for made in (path, path.parent):  # once, instead of at every step of the change
+            fsync(made)
         connection.execute("BEGIN IMMEDIATE")
         create(SqliteSql(connection), serial="INTEGER PRIMARY KEY AUTOINCREMENT", real="REAL")
         connection.execute("COMMIT")
@@ -247,7 +252,5 @@ def open_index(url: str | os.PathLike[str]) -> Index:
     path = Path(text.removeprefix("sqlite:///").removeprefix("file://")).expanduser().absolute()
     if "://" in text and not text.startswith(("sqlite:///", "file://")):
         raise StoreError(f"the index {text!r} is neither a path, nor sqlite:///path, nor postgresql://host/database.")
-    from ropewalk.store.blobs import make_folder
-
     make_folder(path.parent)
     return Sqlite(path)

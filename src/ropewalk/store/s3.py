@@ -38,7 +38,6 @@ class S3:
         try:
             import obstore
             from obstore import exceptions
-            from obstore.store import S3Store
         except ImportError:
             raise MissingError("module", "obstore", hint="Run: pip install 'ropewalk[s3]'") from None
         self.url = url
@@ -52,13 +51,25 @@ class S3:
             exceptions.NotSupportedError,
             exceptions.UnknownConfigurationKeyError,
         )
-        bucket, _, prefix = url.removeprefix("s3://").partition("/")
-        if not bucket:
+        self._client: Any = None
+        if not url.removeprefix("s3://"):
             raise StoreError(f"the store {url!r} names no bucket; it should be s3://bucket/prefix.")
+
+    @property
+    def _store(self) -> Any:
+        """The client, made with the first request: a life in which nothing changed asks S3 nothing."""
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
+    def _connect(self) -> Any:
+        from obstore.store import S3Store
+
+        bucket, _, prefix = self.url.removeprefix("s3://").partition("/")
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         settings: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
         limit = timedelta(seconds=timeout())
-        self._store: Any = S3Store(
+        return S3Store(
             bucket,
             prefix=prefix or None,
             client_options={

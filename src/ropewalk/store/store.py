@@ -96,6 +96,9 @@ class Store:
     def _wanted(self, blob: Blob, durable: bool, small: bool) -> bool:
         """Must the bytes still be written? A torn file (the machine lost power before its fsync) is written again."""
         key = _key(blob.hash)
+        session = self._sessions.current()
+        if session is not None and blob.hash in session.sure and (not durable or blob.hash not in self._loose):
+            return False
         if not durable:
             self._loose.add(blob.hash)
         if small and self._place.cheap_put:
@@ -106,6 +109,7 @@ class Store:
             return True
         if size is not None and durable:
             self._place.sync((key,))
+            self._loose.discard(blob.hash)
         return size is None
 
     def _stage(self, pieces: Iterable[bytes], size: int, expected: str, source: str) -> Path:
@@ -274,7 +278,7 @@ class Store:
         if not self._index.run(lambda sql: sql.all("SELECT 1 FROM meta WHERE key = ?", key)):
             self._place.put(f"indexes/{self._index.id}", self._index.url.encode(), durable=True, absent=True)
             insert = "INSERT INTO meta (key, value) VALUES (?, '') ON CONFLICT DO NOTHING"
-            self._index.run(lambda sql: sql.do(insert, key), "write", durable=True)
+            self._index.run(lambda sql: sql.do(insert, key), "write")
         self._registered = True
 
     # --- records -------------------------------------------------------------------------------------------------
