@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+import re
+from typing import Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from ropewalk.config import Settings, Source, setting
 
@@ -39,6 +40,7 @@ class Config(Settings):
         "stop",
         "stop: a row that breaks its contract ends the run, since silent loss of rows is worse; quarantine: sets it aside in a file.",
     )
+    quarantine_folder: str = setting("out/quarantine", "Where bad rows are written, as CSV and Parquet.")
     missing_rows: Literal["zero", "unknown"] = setting(
         "zero",
         "An item-period without a row: zero sales (most systems write a row only for a sale) or unknown, not used as demand.",
@@ -127,6 +129,17 @@ class Config(Settings):
     )
     width: int = setting(32, "Width of the learned policy's network: wider did not earn more.", stage="train", low=2)
     batch_items: int = setting(256, "Items of one gradient step: enough to steady the gradient.", stage="train", low=1)
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _names(cls, given: Any) -> Any:
+        """A text such as units=qty,item=sku or {units: qty} is read as the dict that it stands for."""
+        if not isinstance(given, str):
+            return given
+        pairs = [re.split("[:=]", p, maxsplit=1) for p in given.strip().strip("{}").split(",") if p.strip()]
+        if any(len(p) != 2 for p in pairs):
+            raise ValueError(f"{given!r} is not read. Write units=qty,item=sku")
+        return {ours.strip(): theirs.strip() for ours, theirs in pairs}
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -72,6 +72,7 @@ def snapshot(config: Config, raw: Raw, job: Job) -> Snapshot:
     _tell(job, 3)
     promotions = _promotions(config, raw, table)
     table = data_history.with_promotions(config, table, promotions)
+    table = data_history.with_orders(config, table, raw.orders)
     table, prices = data_history.with_prices(table)
     items, notes["items"] = data_items.items(config, table, train, raw.items, raw.names)
     start = data_stock.start_stock(table, items, train)

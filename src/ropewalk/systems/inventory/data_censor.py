@@ -22,23 +22,35 @@ def uncensor(
     zero = {"days_marked": 0, "days_inferred": 0, "units_added": 0.0}
     if lines["stocked_out"].null_count() == lines.height and lines["on_hand"].null_count() == lines.height:
         return lines.with_columns(demand=pl.col("units"), out=pl.lit(False)), zero
-    marked = pl.col("stocked_out").fill_null(False)
-    bare = (pl.col("on_hand") <= 0).fill_null(False) & ~marked
-    table = lines.with_columns(marked=marked, bare=bare, weekday=pl.col("date").dt.weekday())
-    table = table.join(_usual(config, table, train, last), on=[*KEY, "weekday"], how="left", maintain_order="left")
+    days = _days(lines)
+    days = days.join(_usual(config, days, train, last), on=[*KEY, "weekday"], how="left")
     usual = pl.col("usual").fill_null(0.0)
-    table = table.with_columns(
-        out=pl.col("marked") | (pl.col("bare") & (pl.col("units") < usual)),
-        demand=pl.when(pl.col("marked") | pl.col("bare"))
-        .then(pl.max_horizontal("units", usual))
-        .otherwise(pl.col("units")),
-    )
+    days = days.with_columns(out=pl.col("marked") | (pl.col("bare") & (pl.col("units") < usual)))
+    more = pl.when("out").then((usual - pl.col("units")).clip(0.0)).otherwise(0.0)
+    days = days.with_columns(more=more).filter("out")
     counts = {
-        "days_marked": int(table["marked"].sum()),
-        "days_inferred": int((table["out"] & ~table["marked"]).sum()),
-        "units_added": float((table["demand"] - table["units"]).sum()),
+        "days_marked": int(days["marked"].sum()),
+        "days_inferred": int((~days["marked"]).sum()),
+        "units_added": float(days["more"].sum()),
     }
-    return table.drop("marked", "bare", "weekday", "usual"), counts
+    first = pl.struct(*KEY, "date").is_first_distinct()  # a day's demand is added once, to its first line
+    table = lines.join(days.select(*KEY, "date", "out", "more"), on=[*KEY, "date"], how="left", maintain_order="left")
+    demand = pl.col("units") + pl.when(first).then(pl.col("more")).otherwise(0.0).fill_null(0.0)
+    return table.with_columns(pl.col("out").fill_null(False), demand=demand).drop("more"), counts
+
+
+def _days(lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines of a day as one row: units, whether it is marked, whether it ended with nothing on hand."""
+    return (
+        lines.group_by(*KEY, "date", maintain_order=True)
+        .agg(
+            period=pl.col("period").first(),
+            units=pl.col("units").sum(),
+            marked=pl.col("stocked_out").fill_null(False).any(),
+            bare=(pl.col("on_hand").drop_nulls().last() <= 0).fill_null(False),
+        )
+        .with_columns(pl.col("bare") & ~pl.col("marked"), weekday=pl.col("date").dt.weekday())
+    )
 
 
 def _usual(config: Config, table: pl.DataFrame, train: tuple[int, int], last: Any) -> pl.DataFrame:

@@ -65,7 +65,7 @@ def choose(config: Config, lines: pl.DataFrame, train: tuple[int, int], new: pl.
     often = seen.filter((pl.col("sold") >= need - 1e-9) & (pl.col("sold") > 0))
     kept = often.sort(["usd", "units", "item", "site"], descending=[True, True, False, False]).head(config.max_items)
     if kept.is_empty() and new.is_empty():
-        best = int(seen["sold"].max() or 0)  # type: ignore[call-overload]
+        best = int(seen["sold"].max() or 0)  # type: ignore[arg-type]
         raise DataError(
             [
                 f"{config.sales}: no item has sales in {config.min_sold_share:.0%} of the {periods} training {config.period}s; "

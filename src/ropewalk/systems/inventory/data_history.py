@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from ropewalk.systems.inventory import data_periods
 from ropewalk.systems.inventory.config import Config
 
 KEY = ["item", "site"]
@@ -68,6 +69,18 @@ def with_promotions(config: Config, table: pl.DataFrame, promotions: pl.DataFram
             pl.col("promo").fill_null(pl.col("planned")), pl.col("price").fill_null(pl.col("listed"))
         )
     return table.with_columns(pl.col("promo").fill_null(0.0).clip(0.0, 1.0))
+
+
+def with_orders(config: Config, table: pl.DataFrame, orders: pl.DataFrame | None) -> pl.DataFrame:
+    """`ordered` from the table of orders; it adds to what the sales table says of the same period."""
+    if orders is None:
+        return table
+    placed = (
+        orders.with_columns(data_periods.number(config)).group_by(*KEY, "period").agg(placed=pl.col("ordered").sum())
+    )
+    table = table.join(placed, on=[*KEY, "period"], how="left", maintain_order="left")
+    both = pl.sum_horizontal("ordered", "placed")
+    return table.with_columns(ordered=pl.when(pl.any_horizontal(pl.col("ordered", "placed").is_not_null())).then(both))
 
 
 def with_prices(table: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, Any]]:

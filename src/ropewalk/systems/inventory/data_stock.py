@@ -27,7 +27,7 @@ def start_stock(history: pl.DataFrame, items: pl.DataFrame, train: tuple[int, in
 
 def longest(items: pl.DataFrame) -> int:
     """The longest lead time in periods, at least 1."""
-    return max(1, int(items["lead_time_periods"].max() or 0))  # type: ignore[call-overload]
+    return max(1, int(items["lead_time_periods"].max() or 0))  # type: ignore[arg-type]
 
 
 def stock_now(

@@ -1,0 +1,143 @@
+"""Values of a file become values of a type: for each kind, an expression that is null where the value is no such thing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import polars as pl
+
+from ropewalk.errors import DataError
+from ropewalk.types import Column
+
+TYPES: dict[str, Any] = {"int": pl.Int64, "float": pl.Float64, "str": pl.String, "bool": pl.Boolean, "date": pl.Date}
+TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+SAYS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false (or 1 and 0, yes and no)",
+    "date": "a date",
+}
+SHAPES = (  # what the first date of a column looks like -> its format
+    (r"\d{4}-\d{2}-\d{2}([T ].*)?", "%Y-%m-%d"),
+    (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
+    (r"(19|20)\d{6}", "%Y%m%d"),
+    (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
+    (r"\d{1,2} [A-Za-z]{3} \d{4}", "%d %b %Y"),
+    (r"\d{1,2}-[A-Za-z]{3}-\d{4}", "%d-%b-%Y"),
+)
+AMBIGUOUS = re.compile(r"(\d{1,2})([/-])(\d{1,2})[/-]\d{4}")
+
+
+def text(name: str) -> pl.Expr:
+    """A column of strings without blanks around; an empty string is null."""
+    stripped = pl.col(name).str.strip_chars()
+    return pl.when(stripped.str.len_bytes() > 0).then(stripped)
+
+
+def raw(name: str, kind: pl.DataType) -> pl.Expr:
+    """The column as given; in a column of strings an empty one is null."""
+    return text(name) if kind == pl.String else pl.col(name)
+
+
+def typed(column: Column, kind: pl.DataType, date_format: str | None) -> pl.Expr | None:
+    """The column as `column.kind`, null where a value is not; None when no value of type `kind` could be."""
+    name = column.name
+    if column.length is not None:
+        inner = TYPES[column.kind]
+        return pl.col(name).cast(pl.List(inner), strict=False) if isinstance(kind, (pl.List, pl.Array)) else None
+    if kind == pl.Null:
+        return pl.lit(None, TYPES[column.kind])
+    if isinstance(kind, (pl.Categorical, pl.Enum)):
+        return pl.col(name).cast(pl.String) if column.kind == "str" else None
+    if column.kind == "date":
+        return _date(name, kind, date_format)
+    if kind == pl.String:
+        return _from_text(column.kind, text(name))
+    if column.kind == "str":
+        whole = kind.is_integer() or kind == pl.Boolean
+        return pl.col(name).cast(pl.String if whole or not kind.is_float() else pl.Int64, strict=False).cast(pl.String)
+    if column.kind == "bool":
+        number = pl.col(name)
+        return (
+            pl.when(number.is_in([0, 1])).then(number == 1)
+            if kind.is_numeric()
+            else (number if kind == pl.Boolean else None)
+        )
+    if not (kind.is_numeric() or kind == pl.Boolean):
+        return None
+    if column.kind == "int" and kind.is_float():
+        return pl.when(pl.col(name) == pl.col(name).round()).then(pl.col(name)).cast(pl.Int64, strict=False)
+    return pl.col(name).cast(TYPES[column.kind], strict=False)
+
+
+def _from_text(kind: str, value: pl.Expr) -> pl.Expr:
+    if kind == "float":
+        return value.cast(pl.Float64, strict=False)
+    if kind == "int":
+        number = value.cast(pl.Float64, strict=False)
+        return value.cast(pl.Int64, strict=False).fill_null(
+            pl.when(number == number.round()).then(number).cast(pl.Int64, strict=False)
+        )
+    if kind == "bool":
+        low = value.str.to_lowercase()
+        return pl.when(low.is_in(TRUE)).then(True).when(low.is_in(FALSE)).then(False)
+    return value
+
+
+def _date(name: str, kind: pl.DataType, date_format: str | None) -> pl.Expr | None:
+    if kind == pl.Date:
+        return pl.col(name)
+    if isinstance(kind, pl.Datetime):
+        return pl.col(name).dt.date()
+    if kind != pl.String:
+        return None
+    value = text(name)
+    if date_format in (None, "%Y-%m-%d"):  # also with a time of day behind it, which is dropped
+        rest = value.str.slice(10, 1)
+        iso = value.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
+        return pl.when((rest == "") | rest.is_in(["T", " "])).then(iso)
+    return value.str.to_date(date_format, strict=False)
+
+
+def date_format(frame: pl.LazyFrame, name: str, where: str) -> str | None:
+    """The format of a column of date strings, from its first values; None when they look like nothing known.
+
+    03/04/2024 is read only if some other row shows which number is the day: DataError otherwise.
+    """
+    first = frame.select(text(name)).drop_nulls().head(50).collect().to_series().to_list()
+    for value in first[:1]:
+        for shape, found in SHAPES:
+            if re.fullmatch(shape, value):
+                return found
+        slashed = AMBIGUOUS.fullmatch(value)
+        if slashed:
+            return _day_or_month(frame, name, where, slashed[2], value)
+        if re.fullmatch(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2}", value):
+            raise DataError(
+                [f"{where}: {name} {value!r} has a year of two digits. Write 2024-03-31, or set date_format."]
+            )
+        if re.fullmatch(r"\d{5}(\.\d+)?", value):
+            raise DataError(
+                [f"{where}: {name} {value!r} looks like a spreadsheet's day number. Format the cells as 2024-03-31."]
+            )
+        if re.fullmatch(r"\d{10}|\d{13}", value):
+            raise DataError([f"{where}: {name} {value!r} looks like seconds since 1970. Write dates as 2024-03-31."])
+    return None
+
+
+def _day_or_month(frame: pl.LazyFrame, name: str, where: str, mark: str, value: str) -> str:
+    parts = text(name).str.split_exact(mark, 2).struct
+    numbers = [parts.field(f"field_{i}").cast(pl.Int64, strict=False).max() for i in (0, 1)]
+    one, two = frame.select(numbers[0].alias("one"), numbers[1].alias("two")).collect().row(0)
+    day_first, month_first = f"%d{mark}%m{mark}%Y", f"%m{mark}%d{mark}%Y"
+    if (one or 0) > 12 and (two or 0) <= 12:
+        return day_first
+    if (two or 0) > 12 and (one or 0) <= 12:
+        return month_first
+    raise DataError(
+        [
+            f"{where}: {name} {value!r} may be day or month first, and no row decides. Set date_format to {day_first!r} or {month_first!r}."
+        ]
+    )
