@@ -65,7 +65,24 @@ def check(
     `columns`: contract's name -> the file's, where they differ. DataError lists all problems; with "quarantine" the bad
     rows are returned apart, unless a column is missing or no row is left.
     """
-    frame, notes = _named(frame, contract, where, columns or {})
+    try:
+        return _check(frame, contract, where, on_bad_rows, columns or {}, date_format, separator)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        from ropewalk.spine.data.broken import explain
+
+        raise explain(where, sources.files(where), separator, error) from None
+
+
+def _check(
+    frame: pl.LazyFrame,
+    contract: Contract,
+    where: str,
+    on_bad_rows: OnBadRows,
+    columns: Mapping[str, str],
+    date_format: str | None,
+    separator: str,
+) -> Checked:
+    frame, notes = _named(frame, contract, where, columns)
     schema = frame.collect_schema()
     formats = {c.name: date_format or _format(frame, c, schema, where) for c in contract.columns if c.name in schema}
     rules, exprs = _rules(contract, schema, where, formats)
@@ -73,7 +90,7 @@ def check(
         [pl.when(r.bad.fill_null(False)).then(pl.lit(1 << i, pl.Int64)).otherwise(0) for i, r in enumerate(rules)]
         or [pl.lit(0, pl.Int64)]
     )
-    table = _collected(frame.select(*exprs, mask.alias(MASK)), where, separator)
+    table = frame.select(*exprs, mask.alias(MASK)).collect(engine="streaming")
     table, rules = _repeated(table, contract, rules)
     if table.is_empty():
         raise DataError([f"{where}: the table has the columns but no row."])
@@ -245,12 +262,3 @@ def _ordered(table: pl.DataFrame, contract: Contract) -> pl.DataFrame:
         return table
     by = [*(k for k in contract.keys if k != contract.time), contract.time]
     return table.sort(by, maintain_order=True)
-
-
-def _collected(frame: pl.LazyFrame, where: str, separator: str) -> pl.DataFrame:
-    try:
-        return frame.collect(engine="streaming")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        from ropewalk.spine.data.broken import explain
-
-        raise explain(where, sources.files(where), separator, error) from None

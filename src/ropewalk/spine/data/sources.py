@@ -151,7 +151,7 @@ def _folder(address: str, path: Path) -> list[str]:
 
 def _missing(address: str, path: Path) -> MissingError:
     near = sorted(p.name for p in path.parent.iterdir() if ending(p.name)) if path.parent.is_dir() else []
-    return MissingError("file", address, near, f"It was looked for at {path.absolute()}.")
+    return MissingError("file", path.name, near, f"It was looked for at {path.absolute()}.")
 
 
 def _same_columns(address: str, found: list[str], frames: list[pl.LazyFrame]) -> None:

@@ -59,8 +59,8 @@ def snapshot(config: Config, raw: Raw, job: Job) -> Snapshot:
     notes: dict[str, Any] = {"about": raw.about, "rows_read": raw.lines.height + sum(int(q["rows"]) for q in log)}
     _tell(job, 1)
     lines = raw.lines.with_columns(data_periods.number(config))
-    first, last, empty = data_periods.covered(lines.select("period", "date"))
-    calendar = data_periods.calendar(config, first, last, empty)
+    first, last, empty = data_periods.covered(config, lines.select("period", "date"))
+    calendar = data_periods.calendar(config, first, last)
     train = _span(calendar, "train")
     lines = clean(config, raw, lines, calendar, train, log)
     last_day = data_periods.first_day(config, train[1] + 1) - timedelta(days=1)

@@ -37,7 +37,7 @@ def first_day(config: Config, period: int) -> date:
     return origin(config) + timedelta(days=period * days(config))
 
 
-def covered(dates: pl.DataFrame) -> tuple[int, int, list[int]]:
+def covered(config: Config, dates: pl.DataFrame) -> tuple[int, int, list[int]]:
     """First and last period that the dates cover, and the periods between without any row.
 
     The first or the last period is partial, and left out, when it has rows on fewer dates than the median period has.
@@ -48,6 +48,7 @@ def covered(dates: pl.DataFrame) -> tuple[int, int, list[int]]:
         raise DataError(["there is no row of sales to plan from"])
     usual = float(np.median(found["n"].to_numpy()))
     first, last = (int(found["period"][i]) for i in (0, -1))
+    _plausible(config, found["period"], first, last)
     inside = found.filter(
         ~((pl.col("period") == first) & (pl.col("n") < usual)) & ~((pl.col("period") == last) & (pl.col("n") < usual))
     )
@@ -57,16 +58,24 @@ def covered(dates: pl.DataFrame) -> tuple[int, int, list[int]]:
     return first, last, sorted(set(range(first, last + 1)) - set(inside["period"].to_list()))
 
 
-def calendar(config: Config, first: int, last: int, empty: list[int]) -> pl.DataFrame:
+def _plausible(config: Config, periods: pl.Series, first: int, last: int) -> None:
+    """Refuse dates that leave most of their span empty: a year mistyped, or data by the month."""
+    total = last - first + 1
+    if total - len(periods) <= MOST_EMPTY * total:
+        return
+    gaps = periods.diff().fill_null(1)
+    before = int(periods[int(gaps.arg_max() or 0) - 1])
+    raise DataError(
+        [
+            f"{config.sales}: the dates span {total:,} {config.period}s, but {total - len(periods):,} of them have no row at all; "
+            f"the longest gap follows {first_day(config, before)}. Is a date mistyped, or is the data monthly?"
+        ]
+    )
+
+
+def calendar(config: Config, first: int, last: int) -> pl.DataFrame:
     """Every period from first to last: period, date of its first day, cut, and where it lies in month and year."""
     total = last - first + 1
-    if len(empty) > MOST_EMPTY * total:
-        raise DataError(
-            [
-                f"{config.sales}: the dates span {total:,} {config.period}s, but {len(empty):,} of them have no row at all. "
-                f"The first such {config.period} begins on {first_day(config, empty[0])}. Is a date mistyped, or is the data monthly?"
-            ]
-        )
     parts = {"train": config.train, "choose": config.choose, "replay": config.replay}
     table = pl.DataFrame({"period": range(first, last + 1)}, schema={"period": pl.Int64}).with_columns(
         date=pl.lit(origin(config)) + pl.duration(days=pl.col("period") * days(config)),
