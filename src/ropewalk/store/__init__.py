@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ropewalk.errors import StoreError
 from ropewalk.store.blobs import Folder, Memory, make_folder
-from ropewalk.store.gc import GcReport
 from ropewalk.store.index import open_index
 from ropewalk.store.records import Move, Record
 from ropewalk.store.sessions import Lease
@@ -25,6 +24,17 @@ from ropewalk.store.store import Store
 __all__ = ["open_store", "Store", "Record", "Move", "Lease", "GcReport"]
 
 DEFAULT = ".ropewalk"
+
+if TYPE_CHECKING:
+    from ropewalk.store.gc import GcReport
+
+
+def __getattr__(name: str) -> Any:
+    if name == "GcReport":
+        from ropewalk.store.gc import GcReport
+
+        return GcReport
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def open_store(url: str | os.PathLike[str] | None = None, index: str | None = None) -> Store:
@@ -55,6 +65,8 @@ def _in_memory(index: str | None) -> Store:
 
 
 def _on_s3(url: str, index: str | None) -> Store:
+    import re
+
     from ropewalk.store.s3 import S3
 
     slug = re.sub(r"[^a-z0-9]+", "-", url.removeprefix("s3://").lower())[:40].strip("-")

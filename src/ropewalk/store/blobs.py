@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -66,7 +64,7 @@ class Place(Protocol):
 def temporary(folder: Path) -> Path:
     """A new name in `folder` that tells who writes it: host, pid, start of the process, random."""
     me = here()
-    return folder / f"{me.tag}.{me.pid}.{me.start_tag}.{secrets.token_hex(6)}"
+    return folder / f"{me.tag}.{me.pid}.{me.start_tag}.{os.urandom(6).hex()}"
 
 
 def abandoned(folder: Path) -> list[Path]:
@@ -96,6 +94,8 @@ def abandoned(folder: Path) -> list[Path]:
 
 def explain(error: OSError, path: Path, need: int = 0) -> StoreError:
     """The sentence for what a file system refused."""
+    import shutil
+
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         there = next((place for place in (path, *path.parents) if place.is_dir()), Path("/"))
         free = f"{shutil.disk_usage(there).free:,} are free there"

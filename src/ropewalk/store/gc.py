@@ -7,7 +7,6 @@ why a writer cannot lose what it just put. A process may be killed anywhere in h
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +83,8 @@ def collect(
     if not dry_run:
         with sessions.session("gc") as mine:
             removed = list(remove(index, place, mine, removed, drop_cached))
+        import shutil
+
         for file in files:
             shutil.rmtree(file, ignore_errors=True) if file.is_dir() else file.unlink(missing_ok=True)
         for key in checkpoints:

@@ -223,14 +223,12 @@ class Sqlite:
 
 def create(sql: Sql, **types: str) -> None:
     """Make the tables, once; the index's own id is drawn here."""
-    import secrets
-
     for statement in TABLES.format(**types).split(";"):
         if statement.strip():
             sql.do(statement)
     insert = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
     sql.do(insert, "schema", SCHEMA_VERSION)
-    sql.do(insert, "id", secrets.token_hex(8))
+    sql.do(insert, "id", os.urandom(8).hex())
 
 
 def check_version(version: str | None, url: str) -> None:

@@ -8,12 +8,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import socket
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     """One process of one boot of one host (or of one container: a pid means something only in its namespace)."""
 
     host: str
@@ -46,7 +44,7 @@ def _here(pid: int) -> Process:
         namespace = os.readlink("/proc/self/ns/pid")
     except OSError:
         namespace = ""
-    return Process(f"{socket.gethostname()} {namespace}".strip(), pid, _start(pid) or "?")
+    return Process(f"{os.uname().nodename} {namespace}".strip(), pid, _start(pid) or "?")
 
 
 @functools.cache

@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
 from ropewalk.errors import ConflictError, RopewalkError, StoreError
 from ropewalk.store.index import Index, Sql
@@ -30,15 +28,14 @@ POLL = 0.02  # seconds between looks at a lease or a doom, at first
 Row = tuple[str, str, str, int, str, float]  # id, what, host, pid, start, beat
 
 
-@dataclass(slots=True)
 class Session:
     """What one session of this process has pinned. `sure`: pinned and seen in the store since."""
 
-    id: str
-    what: str
-    pinned: set[str] = field(default_factory=set)
-    sure: set[str] = field(default_factory=set)
-    is_open: bool = True
+    def __init__(self, what: str) -> None:
+        self.id = os.urandom(8).hex()
+        self.what = what
+        self.pinned: set[str] = set()
+        self.sure: set[str] = set()
 
 
 def is_dead(row: Row, now: float, patience: float = DEAD) -> bool:
@@ -110,7 +107,7 @@ class Sessions:
             self.end(session)
 
     def start(self, what: str, also: Callable[[Sql, Session], None] | None = None) -> Session:
-        session = Session(secrets.token_hex(8), what)
+        session = Session(what)
 
         def work(sql: Sql) -> None:
             insert(sql, session)
@@ -124,7 +121,6 @@ class Sessions:
         return session
 
     def end(self, session: Session) -> None:
-        session.is_open = False
         with self._lock:
             if session in self._open:
                 self._open.remove(session)
@@ -196,17 +192,17 @@ class Sessions:
                 self.end(session)
 
 
-@dataclass(frozen=True, slots=True)
 class Lease:
     """A lease that is held. `check` fails when another host took it over because this one was out of touch."""
 
-    key: str
-    session: Session
-    index: Index
+    def __init__(self, key: str, session: Session, index: Index) -> None:
+        self.key = key
+        self._session = session
+        self._index = index
 
     def check(self) -> None:
         query = "SELECT 1 FROM leases WHERE key = ? AND session = ?"
-        if not self.index.run(lambda sql: sql.all(query, self.key, self.session.id)):
+        if not self._index.run(lambda sql: sql.all(query, self.key, self._session.id)):
             raise ConflictError(
                 f"the lease {self.key!r} was taken over: this process was out of touch with the index for more than "
                 f"{DEAD:.0f} s. Run the verb again; what was finished is kept."

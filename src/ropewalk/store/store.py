@@ -5,22 +5,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import secrets
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ropewalk.errors import CorruptError, MissingError, StoreError
-from ropewalk.store import gc as collection
 from ropewalk.store import records as rows
 from ropewalk.store import sessions as work
-from ropewalk.store import trees
 from ropewalk.store.blobs import CHUNK, Folder, Memory, Place, explain, temporary, write
-from ropewalk.store.gc import GcReport
 from ropewalk.store.index import Index, Sql
 from ropewalk.store.records import Move, Record
 from ropewalk.types import Blob
+
+if TYPE_CHECKING:
+    from ropewalk.store.gc import GcReport
 
 SMALL = 8 << 20  # bytes that a file may have to be read at once
 
@@ -184,6 +183,8 @@ class Store:
 
     def put_tree(self, folder: Path, *, durable: bool = True, addresses: Mapping[str, str] | None = None) -> str:
         """Keep a folder: the hash of its manifest. `addresses`: relative name -> where a file lies; not copied."""
+        from ropewalk.store import trees
+
         with self._pinned(()) as session:
             tree = {name: self.put(path, durable=durable) for name, path in trees.files(Path(folder))}
             manifest = self.put(trees.dump(tree, addresses or {}), durable=durable).hash
@@ -198,14 +199,20 @@ class Store:
 
     def tree(self, manifest: str) -> dict[str, Blob]:
         """Relative name -> blob, sorted by name."""
+        from ropewalk.store import trees
+
         return trees.load(self.get(manifest), manifest)[0]
 
     def addresses(self, manifest: str) -> dict[str, str]:
         """Relative name -> address, of what the manifest names and the store does not hold."""
+        from ropewalk.store import trees
+
         return trees.load(self.get(manifest), manifest)[1]
 
     def get_tree(self, manifest: str, folder: Path, *, link: bool = False) -> None:
         """Write the tree's files as `folder`, which appears whole. `link`: hard links, for readers that never write."""
+        from ropewalk.store import trees
+
         trees.materialise(self.tree(manifest), self.path, Path(folder), self.local / "tmp", link)
 
     # --- named objects -------------------------------------------------------------------------------------------
@@ -289,7 +296,7 @@ class Store:
         What the records refer to is there and durable when this returns: a blob that is missing is an error.
         """
         names = names or {}
-        token = secrets.token_hex(8)
+        token = os.urandom(8).hex()
         hashes = {hash for record in records for hash in record.blobs}
         while True:
             with self._kept(hashes) as session:
@@ -355,7 +362,7 @@ class Store:
 
     def move(self, name: str, target: str | None, expected: str | None, why: str = "") -> None:
         """Point a name elsewhere if it still points to `expected` (None: to nothing), else ConflictError. Logged."""
-        token = secrets.token_hex(8)
+        token = os.urandom(8).hex()
         self._index.run(lambda sql: rows.swap(sql, name, target, expected, why, token), "alone", durable=True)
 
     def history(self, name: str) -> list[Move]:
@@ -374,8 +381,10 @@ class Store:
 
     def gc(self, *, dry_run: bool = False, forget_days: float | None = None) -> GcReport:
         """Remove what nothing refers to, and nothing else; see gc.py. Safe beside working processes."""
+        from ropewalk.store import gc
+
         self._register()
-        return collection.collect(
+        return gc.collect(
             self._index, self._place, self._sessions, self._cache.leftovers, self._drop_cached, dry_run, forget_days
         )
 
@@ -389,6 +398,8 @@ class Store:
         self._sessions.close()
         self._index.close()
         if self._own_local:
+            import shutil
+
             shutil.rmtree(self.local, ignore_errors=True)
 
     def __enter__(self) -> Store:

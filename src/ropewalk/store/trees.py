@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -64,10 +62,12 @@ def materialise(tree: Mapping[str, Blob], path: Callable[[str], Path], folder: P
 
     A folder that is there already is replaced; for a moment neither is there, but never half of one.
     """
+    import shutil
+
     folder = folder.absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
     same_disk = os.stat(scratch).st_dev == os.stat(folder.parent).st_dev
-    half = temporary(scratch) if same_disk else folder.parent / f".{folder.name}.{secrets.token_hex(4)}"
+    half = temporary(scratch) if same_disk else folder.parent / f".{folder.name}.{os.urandom(4).hex()}"
     half.mkdir()
     try:
         for name, blob in tree.items():
@@ -85,6 +85,9 @@ def materialise(tree: Mapping[str, Blob], path: Callable[[str], Path], folder: P
 
 
 def swap(half: Path, folder: Path) -> None:
+    """Give a folder its name; one that has it already is moved away and removed."""
+    import shutil
+
     for _ in range(20):
         try:
             os.rename(half, folder)  # also over an empty folder
