@@ -1,8 +1,9 @@
 """What is known of an item on the day of an order, as the numbers that the forecast and the learned policy read.
 
-Pure NumPy and float32, row by row: this is the path that serves one row. Every function works on a block of BLOCK rows
-(short ones are padded, `in_blocks`), so that each row's answer has the same bits however the rows were batched: the
-linear algebra library always sees the same shapes. Letters: N rows, W periods of history, H periods ahead.
+Pure NumPy and float32, row by row: this is the path that serves one row. A request is one packed row (`pack`), and all
+functions work on blocks of BLOCK rows (short ones are padded, `in_blocks`), so that each row's answer has the same bits
+however the rows were batched: the linear algebra library always sees the same shapes. One row then costs 100 calls into
+NumPy; few calls matter more than few operations. Letters: N rows, W periods of history, H periods ahead, F features.
 """
 
 from __future__ import annotations
@@ -15,12 +16,19 @@ import numpy as np
 from ropewalk.systems.inventory.panel import CALENDAR, Panel
 
 Array = np.ndarray
-WINDOW = 26  # periods of history read: half a year of weeks; older weeks weigh less than 4 % at the longest half-life
+WINDOW = (
+    26  # periods of history read: half a year of weeks; older ones weigh under a fifth of the last at any half-life
+)
 HORIZON = 8  # periods ahead forecast: lead time and what an order mostly covers; beyond it the rate of the last
-BLOCK = 32  # rows computed at a time: one row then costs as much as 32, about 10 us of linear algebra
+BLOCK = (
+    16  # rows computed at a time: one row costs little more than a block of one, many rows little more than large ones
+)
 HALF_LIVES = (1.5, 4.0, 12.0)  # periods: the last weeks, the month, the quarter
 PRIOR_PERIODS = 1.0  # a new item's level starts at the pooled level of all items, worth one period of its own history
 YEAR = 52  # periods
+
+AGES = np.arange(WINDOW)[::-1]
+WEIGHTS = np.stack([0.5 ** (AGES / half) for half in HALF_LIVES], axis=1).astype(np.float32)  # [W,3]
 
 
 class Window(NamedTuple):
@@ -32,77 +40,131 @@ class Window(NamedTuple):
     price: Array  # [N,W] USD
     plan: Array  # [N,H] 0-1: promotions planned for this period and the next ones
     planned: Array  # [N,H] 1 where the plan is known
-    calendar: Array  # [N,K]
+    calendar: Array  # [N,4] as panel.calendar_columns
 
 
-def _weights(half_life: float) -> Array:
-    age = np.arange(WINDOW)[::-1]
-    return 0.5 ** (age / half_life)
+class Terms(NamedTuple):
+    """What an item costs and how it is supplied, each [N]."""
+
+    cover: Array  # periods that an order of now protects: lead time + periods to the next review
+    unit_cost: Array
+    holding_usd: Array
+    lost_sale_usd: Array
+    order_cost_usd: Array
+    pack_size: Array
+    min_order: Array
 
 
-WEIGHTS = np.stack([_weights(h) for h in HALF_LIVES], axis=1).astype(np.float32)  # [W,3]
+class Stock(NamedTuple):
+    """Units of each row [N]: on hand, due next period, due later."""
+
+    on_hand: Array
+    due_next: Array
+    due_later: Array
+
+
+def _layout() -> dict[str, slice]:
+    sizes = {"known": WINDOW, "demand": WINDOW, "promo": WINDOW, "price": WINDOW, "plan": HORIZON, "planned": HORIZON,
+             "calendar": len(CALENDAR), "terms": len(Terms._fields), "stock": len(Stock._fields)}  # fmt: skip
+    ends = np.cumsum(list(sizes.values())).tolist()
+    return {name: slice(end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)}
+
+
+AT = _layout()
+ROW = AT["stock"].stop  # columns of a packed row
+HISTORY = ("weight", "demand", "promo", "price", "demand_squared", "demand_promo", "price_promo")
+SUMS = len(HISTORY) * len(HALF_LIVES)
+LOGS = SUMS + 5  # and the last three demands, the last price, the level
 FEATURES = (
-    "level_short", "level_mid", "known_periods", "variation", "last_1", "last_2", "last_3", "promo_short", "promo_mid",
-    "promo_long", "promo_last", "uplift", "price_last", "promo_price", *(f"plan_{h}" for h in range(HORIZON)), "plan_mean", "log_level",
-    *CALENDAR,
+    *(f"{name}_{half:g}" for name in HISTORY for half in HALF_LIVES), "last_1", "last_2", "last_3", "last_price", "level",
+    "last_promo", *(f"plan_{h}" for h in range(HORIZON)), *CALENDAR,
 )  # fmt: skip
+# Added before a logarithm, in the unit of each sum: what nothing would be worth, so that a sum of little weighs little.
+LITTLE = np.array([0.5, 0.5, 0.2, 0.5, 0.5, 0.2, 0.2], np.float32).repeat(len(HALF_LIVES))
 
 
-class Scale(NamedTuple):
-    """[N] each: the item's own level, spread and price, in units a period and USD."""
+def _contrasts() -> Array:
+    """[LOGS,LOGS] the differences of logarithms that a network is told instead of finding them: demand per period known,
+    demand and price under promotion per promotion, promotions per period."""
+    out = np.eye(LOGS, dtype=np.float32)
+    halves = len(HALF_LIVES)
+    for name, base in (("demand", "weight"), ("promo", "weight"), ("demand_squared", "weight"),
+                       ("demand_promo", "promo"), ("price_promo", "promo")):  # fmt: skip
+        for half in range(halves):
+            out[HISTORY.index(base) * halves + half, HISTORY.index(name) * halves + half] = -1.0
+    return out
 
-    level: Array
-    sd: Array
-    price: Array
+
+CONTRASTS = _contrasts()
 
 
-def describe(window: Window, prior: float, seasons: bool) -> tuple[Array, Scale]:
-    """Features [N,F], free of units (ratios to the item's level), and the scale that they are relative to.
+def pack(window: Window, terms: Terms | None = None, stock: Stock | None = None) -> Array:
+    """[N,ROW] float32: requests as rows. Demand and promotion of unknown periods are blanked."""
+    rows = np.zeros((len(window.demand), ROW), np.float32)
+    rows[:, AT["known"]] = window.known
+    np.multiply(window.demand, window.known, out=rows[:, AT["demand"]], casting="same_kind")
+    np.multiply(window.promo, window.known, out=rows[:, AT["promo"]], casting="same_kind")
+    for name in ("price", "plan", "planned", "calendar"):
+        rows[:, AT[name]] = getattr(window, name)
+    for name, columns in (("terms", terms), ("stock", stock)):
+        if columns is not None:
+            rows[:, AT[name]] = np.stack(columns, axis=1)
+    return rows
+
+
+class Described(NamedTuple):
+    features: Array  # [N,F]
+    level: Array  # [N,1] units a period: the item's own smoothed demand
+    price: Array  # [N,1] USD: its recent mean
+    sums: Array  # [N,7,3] HISTORY by HALF_LIVES, demand in units of the level, price in units of the recent price
+
+
+def describe(rows: Array, prior: float, seasons: bool) -> Described:
+    """Features of packed rows, free of units but for the level: logarithms of smoothed sums, whose differences a network's
+    first layer can take itself.
 
     `prior`: pooled level of all items, which a new one starts from. `seasons`: whether the training saw a whole year; if
     not, the place in the year is hidden, since a network would extrapolate from half a year to the other half.
     """
-    demand = window.demand * window.known
-    promoted = window.promo * window.known
-    products = demand * promoted, demand * demand, window.price, window.price * window.promo
-    rows = np.concatenate([window.known, demand, promoted, *products])
-    sums = (rows @ WEIGHTS).reshape(7, -1, len(HALF_LIVES))
-    weight, asked = sums[0] + np.float32(1e-6), sums[1]
-    total = weight[:, 2] + np.float32(PRIOR_PERIODS)
-    level = (asked[:, 2] + np.float32(prior * PRIOR_PERIODS)) / total
-    around = level[:, None]
-    ratios = (asked[:, :2] + around) / (weight[:, :2] + 1.0) / around
-    on_promo = sums[2] / weight
-    normal = np.maximum(weight[:, 2] - sums[2][:, 2], 0.0)
-    uplift = np.log((sums[3][:, 2] + level) / (sums[2][:, 2] + 1.0)) - np.log(
-        (np.maximum(asked[:, 2] - sums[3][:, 2], 0.0) + level) / (normal + 1.0)
-    )
-    mean = asked[:, 2] / weight[:, 2]
-    variance = np.maximum(sums[4][:, 2] / weight[:, 2] - mean * mean, 0.0)
-    prior_variance = level * np.float32(1.5)  # a little above Poisson, worth PRIOR_PERIODS
-    sd = np.sqrt((variance * weight[:, 2] + prior_variance) / total)
-    price = sums[5][:, 2] / WEIGHTS[:, 2].sum()
-    out = np.empty((len(level), len(FEATURES)), np.float32)
-    out[:, 0:2] = np.log(ratios)
-    out[:, 2] = weight[:, 2] * np.float32(1.0 / 16.0)
-    out[:, 3] = sd / (level + 1.0)
-    last = demand[:, -3:][:, ::-1]
-    out[:, 4:7] = last / (last + around) * window.known[:, -3:][:, ::-1]
-    out[:, 7:10] = on_promo
-    out[:, 10] = window.promo[:, -1]
-    out[:, 11] = uplift
-    out[:, 12] = np.log((window.price[:, -1] + np.float32(0.01)) / (price + np.float32(0.01)))
-    promo_price = (sums[6][:, 2] + price) / (sums[2][:, 2] + 1.0)  # what a promotion costs in margin, shrunk to nothing
-    out[:, 13] = np.log((promo_price + np.float32(0.01)) / (price + np.float32(0.01)))
-    usual = on_promo[:, 2:3]
-    plan = usual + (window.plan - usual) * window.planned
-    out[:, 14 : 14 + HORIZON] = plan
-    out[:, 14 + HORIZON] = plan.sum(1) * np.float32(1.0 / HORIZON)
-    out[:, 15 + HORIZON] = np.log(level) * np.float32(0.5)
-    out[:, 16 + HORIZON :] = window.calendar
+    size = len(rows)
+    past = np.empty((size, len(HISTORY), WINDOW), np.float32)
+    past[:, :4] = rows[:, : 4 * WINDOW].reshape(size, 4, WINDOW)
+    np.multiply(past[:, 1:2], past[:, 1:3], out=past[:, 4:6])
+    np.multiply(past[:, 3], past[:, 2], out=past[:, 6])
+    sums = (past.reshape(-1, WINDOW) @ WEIGHTS).reshape(size, len(HISTORY), len(HALF_LIVES))
+    level = (sums[:, 1, 2:] + np.float32(prior * PRIOR_PERIODS)) / (sums[:, 0, 2:] + np.float32(PRIOR_PERIODS))
+    price = sums[:, 3, 2:] * np.float32(1.0 / WEIGHTS[:, 2].sum()) + np.float32(1e-3)
+    per_unit, per_usd = 1.0 / level, 1.0 / price
+    sums[:, 1::4] *= per_unit[:, None]  # demand and demand x promotion
+    sums[:, 4] *= per_unit * per_unit
+    sums[:, 3::3] *= per_usd[:, None]  # price and price x promotion
+    out = np.empty((size, len(FEATURES)), np.float32)
+    np.add(sums.reshape(size, SUMS), LITTLE, out=out[:, :SUMS])
+    np.multiply(rows[:, AT["demand"]][:, -3:], per_unit, out=out[:, SUMS : SUMS + 3])
+    out[:, SUMS : SUMS + 3] += np.float32(0.2)
+    np.multiply(rows[:, AT["price"]][:, -1:], per_usd, out=out[:, SUMS + 3 : SUMS + 4])
+    out[:, SUMS + 3] += np.float32(0.01)
+    out[:, SUMS + 4 : LOGS] = level
+    out[:, :LOGS] = np.log(out[:, :LOGS]) @ CONTRASTS
+    out[:, LOGS : LOGS + 1] = rows[:, AT["promo"]][:, -1:]
+    usual = sums[:, 2, 2:] / (sums[:, 0, 2:] + np.float32(1.0))
+    plan = rows[:, AT["plan"]] - usual
+    plan *= rows[:, AT["planned"]]  # what is not planned yet is as usual
+    np.add(plan, usual, out=out[:, LOGS + 1 : LOGS + 1 + HORIZON])
+    out[:, LOGS + 1 + HORIZON :] = rows[:, AT["calendar"]]
     if not seasons:
         out[:, -2:] = 0.0
-    return out, Scale(level, sd, price)
+    return Described(out, level, price, sums)
+
+
+def deviation(seen: Described) -> Array:
+    """[N] units: standard deviation of an item's own demand, a little above Poisson's where there is little history."""
+    weight = seen.sums[:, 0, 2] + np.float32(1e-6)
+    mean = seen.sums[:, 1, 2] / weight
+    variance = np.maximum(seen.sums[:, 4, 2] / weight - mean * mean, 0.0)
+    level = seen.level[:, 0]
+    prior = np.float32(1.5 * PRIOR_PERIODS) / level
+    return level * np.sqrt((variance * weight + prior) / (weight + np.float32(PRIOR_PERIODS)))
 
 
 def window_at(records: Panel, t: int, promo_known_ahead: int) -> Window:
@@ -128,13 +190,19 @@ def in_blocks(function: Callable[..., tuple[Array, ...]], *columns: Array) -> tu
     """`function` of blocks of exactly BLOCK rows, joined and cut to the rows given; the last block is padded with its
     own last row. A row's bits depend on that row alone."""
     size = len(columns[0])
+    if size <= BLOCK:
+        return tuple(a[:size] for a in function(*(_padded(c) for c in columns)))
     answers = []
     for start in range(0, size, BLOCK):
-        block = [_padded(c[start : start + BLOCK]) for c in columns]
-        answers.append(function(*block))
+        answers.append(function(*(_padded(c[start : start + BLOCK]) for c in columns)))
     return tuple(np.concatenate(a)[:size] for a in zip(*answers, strict=True))
 
 
 def _padded(rows: Array) -> Array:
-    short = BLOCK - len(rows)
-    return rows if short == 0 else np.concatenate([rows, np.repeat(rows[-1:], short, axis=0)])
+    size = len(rows)
+    if size == BLOCK:
+        return rows
+    out = np.empty((BLOCK, *rows.shape[1:]), rows.dtype)
+    out[:size] = rows
+    out[size:] = rows[-1]
+    return out

@@ -15,12 +15,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ropewalk.systems.inventory.features import HORIZON, Scale, Window, describe, in_blocks, window_at
+from ropewalk.systems.inventory.features import HORIZON, describe, deviation, in_blocks, pack, window_at
 from ropewalk.systems.inventory.panel import Panel
 from ropewalk.systems.inventory.rules import Known
 
 Array = np.ndarray
 LOG_LIMIT = 3.0  # a period's demand is forecast within e^-3 .. e^3 of the level
+LOG_EXCESS = (-7.0, 3.0)  # log a_h: from as good as Poisson to a coefficient of variation of 4.5
+LOWEST = np.array([-LOG_LIMIT] * HORIZON + [LOG_EXCESS[0]] * HORIZON, np.float32)
+HIGHEST = np.array([LOG_LIMIT] * HORIZON + [LOG_EXCESS[1]] * HORIZON, np.float32)
+CUMULATIVE = np.triu(np.ones((HORIZON, HORIZON), np.float32))
 WIDEST = 2048  # terms of the exact distribution; larger demands use a normal on the cube-root scale
 
 
@@ -43,37 +47,40 @@ class Outlook(NamedTuple):
     """The forecast of N rows."""
 
     features: Array  # [N,F] standardised
-    scale: Scale
-    ahead: Array  # [N,H] units: cumulative mean
-    spread: Array  # [N,H] units: its standard deviation
+    level: Array  # [N,1] units a period
+    price: Array  # [N,1] USD
+    each: Array  # [N,H] units: mean of each period
+    spread: Array  # [N,H] units: standard deviation of the first 1..H periods together
+    sd: Array  # [N] units: of the item's own past; empty where the caller does not need it
 
 
 def standardised(features: Array, centre: Array, width: Array) -> Array:
     """Features as the networks read them, held within 4 standard deviations of what the training saw."""
-    return np.clip((features - centre) / width, -4.0, 4.0)
+    out = features - centre
+    out /= width
+    return np.minimum(np.maximum(out, -4.0, out=out), 4.0, out=out)
 
 
-def outlook_of_block(model: Forecast, window: Window) -> Outlook:
-    """The forecast of one block of rows (features.in_blocks says why)."""
-    features, scale = describe(window, model.prior, model.seasons)
-    inputs = standardised(features, model.centre, model.width)
-    hidden = np.maximum(inputs @ model.hidden + model.hidden_bias, 0.0)
-    answer = hidden @ model.out + model.out_bias
-    each = scale.level[:, None] * np.exp(np.clip(answer[:, :HORIZON], -LOG_LIMIT, LOG_LIMIT))
-    ahead = np.cumsum(each, axis=1)
-    excess = np.exp(np.clip(answer[:, HORIZON:], -7.0, 3.0))
-    return Outlook(inputs, scale, ahead, np.sqrt(ahead + excess * ahead * ahead))
+def outlook_of_block(model: Forecast, rows: Array, classic: bool = True) -> Outlook:
+    """The forecast of one block of packed rows (features.in_blocks says why). `classic`: the rules on an item's own past
+    need its standard deviation, the learned policy does not."""
+    seen = describe(rows, model.prior, model.seasons)
+    inputs = standardised(seen.features, model.centre, model.width)
+    hidden = inputs @ model.hidden
+    hidden += model.hidden_bias
+    answer = np.maximum(hidden, 0.0, out=hidden) @ model.out
+    answer += model.out_bias
+    np.exp(np.minimum(np.maximum(answer, LOWEST, out=answer), HIGHEST, out=answer), out=answer)
+    each = answer[:, :HORIZON] * seen.level
+    ahead = each @ CUMULATIVE
+    spread = np.sqrt(ahead + answer[:, HORIZON:] * (ahead * ahead))
+    sd = deviation(seen) if classic else np.empty(len(rows), np.float32)
+    return Outlook(inputs, seen.level, seen.price, each, spread, sd)
 
 
-def outlook(model: Forecast, window: Window) -> Outlook:
-    """The forecast of any number of rows."""
-
-    def flat(*columns: Array) -> tuple[Array, ...]:
-        answer = outlook_of_block(model, Window(*columns))
-        return (answer.features, *answer.scale, answer.ahead, answer.spread)
-
-    features, level, sd, price, ahead, spread = in_blocks(flat, *window)
-    return Outlook(features, Scale(level, sd, price), ahead, spread)
+def outlook(model: Forecast, rows: Array) -> Outlook:
+    """The forecast of any number of packed rows."""
+    return Outlook(*in_blocks(lambda block: outlook_of_block(model, block), rows))
 
 
 def cover(records: Panel) -> Array:
@@ -88,8 +95,8 @@ def cover(records: Panel) -> Array:
 def known_at(records: Panel, seen: Outlook, periods: Array) -> Known:
     """What a rule may see: the outlook with the terms of the items; `periods` [I] is the cover."""
     return Known(
-        seen.scale.level, seen.scale.sd, seen.ahead, seen.spread, seen.features, periods.astype(np.float32),
-        *(c.astype(np.float32) for c in (seen.scale.price, records.unit_cost, records.holding_usd, records.lost_sale_usd,
+        seen.level[:, 0], seen.sd, seen.each, seen.spread, seen.features, periods.astype(np.float32),
+        *(c.astype(np.float32) for c in (seen.price[:, 0], records.unit_cost, records.holding_usd, records.lost_sale_usd,
                                          records.order_cost_usd, records.pack_size, records.min_order)),
     )  # fmt: skip
 
@@ -98,7 +105,7 @@ def known(model: Forecast, records: Panel, start: int, stop: int) -> Known:
     """What was known at each of the columns start..stop of a panel, stacked in front: [T,I,...]."""
     ahead = cover(records)
     each = [
-        known_at(records, outlook(model, window_at(records, t, model.promo_known_ahead)), ahead[:, t])
+        known_at(records, outlook(model, pack(window_at(records, t, model.promo_known_ahead))), ahead[:, t])
         for t in range(start, stop)
     ]
     return Known(*(np.stack(column) for column in zip(*each, strict=True)))

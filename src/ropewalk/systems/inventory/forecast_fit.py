@@ -11,10 +11,9 @@ import numpy as np
 import optax
 from jax.scipy.special import gammaln
 
-from ropewalk.systems.inventory.features import FEATURES, HORIZON, YEAR, describe, in_blocks, window_at
-from ropewalk.systems.inventory.features import Window as Seen
-from ropewalk.systems.inventory.forecast import LOG_LIMIT, Forecast, standardised
-from ropewalk.systems.inventory.panel import Panel
+from ropewalk.systems.inventory.features import FEATURES, HORIZON, YEAR, describe, in_blocks, pack, window_at
+from ropewalk.systems.inventory.forecast import LOG_EXCESS, LOG_LIMIT, Forecast, standardised
+from ropewalk.systems.inventory.panel import Panel, take_periods
 
 Array = np.ndarray
 FIRST = 4  # periods of history before the first example: enough for a level
@@ -31,18 +30,16 @@ class Examples(NamedTuple):
 
 def examples(records: Panel, stop: int, prior: float, seasons: bool, promo_known_ahead: int) -> Examples:
     """All items at all dates before `stop`; nothing at or after `stop` is read, neither demand nor plan."""
-    out = []
+    out, past = [], take_periods(records, 0, stop)
     for t in range(min(FIRST, stop - 1), stop):
-        window = window_at(records, t, promo_known_ahead)
-        features, level = in_blocks(
-            lambda *c: (lambda x, s: (x, s.level))(*describe(Seen(*c), prior, seasons)), *window
-        )
+        rows = pack(window_at(past, t, promo_known_ahead))
+        features, level, _, _ = in_blocks(lambda block: describe(block, prior, seasons), rows)
         ahead = min(HORIZON, stop - t)
         known, demand = np.zeros((2, records.shape[0], HORIZON), np.float32)
         seen = (records.listed & ~records.censored)[:, t : t + ahead]
         known[:, :ahead] = np.logical_and.accumulate(seen, axis=1)
         demand[:, :ahead] = np.cumsum(records.demand[:, t : t + ahead], axis=1)
-        out.append(Examples(features, level, demand, known))
+        out.append(Examples(features, level[:, 0], demand, known))
     return Examples(*(np.concatenate(column) for column in zip(*out, strict=True)))
 
 
@@ -52,7 +49,7 @@ def _loss(weights: dict, batch: Examples) -> jax.Array:
     answer = hidden @ weights["out"] + weights["out_bias"]
     each = batch.level[:, None] * jnp.exp(jnp.clip(answer[:, :HORIZON], -LOG_LIMIT, LOG_LIMIT))
     mean = jnp.cumsum(each, axis=1)
-    r = jnp.exp(-jnp.clip(answer[:, HORIZON:], -7.0, 3.0))
+    r = jnp.exp(-jnp.clip(answer[:, HORIZON:], *LOG_EXCESS))
     k = batch.demand
     log_p = gammaln(k + r) - gammaln(r) + r * jnp.log(r / (r + mean)) + k * jnp.log(mean / (r + mean))
     return -(log_p * batch.known).sum() / jnp.maximum(batch.known.sum(), 1.0)
@@ -74,7 +71,7 @@ def _train(weights: dict, data: Examples, key: jax.Array, steps: int, size: int,
 
 
 def fit(
-    records: Panel, stop: int, *, promo_known_ahead: int = 4, seed: int = 0, steps: int = 1500, channels: int = 32,
+    records: Panel, stop: int, *, promo_known_ahead: int = 3, seed: int = 0, steps: int = 1500, channels: int = 32,
     size: int = 2048, rate: float = 5e-3,
 ) -> Forecast:  # fmt: skip
     """The forecast trained on the columns before `stop` of a panel. The same arguments give the same bits."""

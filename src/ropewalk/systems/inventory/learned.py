@@ -8,7 +8,7 @@ calendar), the costs as ratios, the lead time, the stock and the pipeline. Train
 
 The forward is written once for NumPy (answers and evaluation, in float32 and blocks of BLOCK rows) and for JAX (training).
 The evaluation replays the NumPy function that serves, so evaluated and served orders are the same by construction; JAX's
-differ from them only where a level falls on a rounding edge. Letters: N rows, F features, G inputs, L pipeline columns.
+differ from them only where a level falls on a rounding edge. Letters: N rows, F features, G inputs, C channels.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ropewalk.systems.inventory.features import BLOCK, Window, in_blocks
+from ropewalk.systems.inventory.features import AT, Terms, Window, in_blocks, pack
 from ropewalk.systems.inventory.forecast import Forecast, outlook_of_block
-from ropewalk.systems.inventory.rules import NO_CAP, Known, Levels, Order, economic_quantity, over, place, spread_over
+from ropewalk.systems.inventory.rules import Known, Levels, Order, forecast_levels, place, spread_over, total
 
 Array = Any
+FIXED_INPUTS = 7  # besides the features
 STATE_INPUTS = 5
-ECONOMIC_INPUTS = 9
 Z_RANGE = (-6.0, 8.0)  # standard deviations: from not stocking at all to far beyond what holding costs allow
 LOG_QUANTITY = 2.0  # the order quantity is moved by at most a factor of e^2
+STOCK_MIX = np.array([[1, 0, 0, 1, 1], [0, 1, 0, 1, 1], [0, 0, 1, 0, 1]], np.float32)  # each, soon, position
 
 
 class Weights(NamedTuple):
@@ -52,113 +53,105 @@ class Learned:
 
 
 def economics(known: Known, xp: ModuleType = np) -> Array:
-    """[N,9] what does not depend on stock: costs as ratios, cover, and the shape of the forecast."""
-    cover = known.cover * 1.0
-    demand, spread = over(known.ahead, cover, xp), spread_over(known, cover, xp)
-    rate = known.ahead[..., -1] / known.ahead.shape[-1]
-    margin = known.price + known.lost_sale_usd - known.unit_cost
-    cost = known.unit_cost + 1e-3
-    columns = (
-        0.5 * xp.log(economic_quantity(known, rate, xp) / (rate + 1e-3) + 1e-2),
-        xp.clip(margin / cost, -1.0, 3.0),
-        xp.clip(xp.log(known.holding_usd / cost + 1e-5) + 5.0, -3.0, 3.0),
-        xp.clip(xp.log(known.order_cost_usd / ((xp.abs(margin) + 0.05) * (rate + 0.1)) + 1e-3) * 0.5, -3.0, 3.0),
-        (cover - 3.0) * 0.5,
-        xp.log(demand / (known.mean * cover + 1e-3) + 1e-2),
-        xp.log((known.ahead[..., -1] - demand) / (rate * (known.ahead.shape[-1] - cover) + 1e-3) + 1e-2),
-        spread / (demand + 1.0),
-        xp.log(known.sd / (known.mean + 1e-3) + 1e-2),
+    """[N,7] what does not depend on stock, as ratios: costs to the unit cost, forecast to the item's own level."""
+    money = (known.order_cost_usd, known.holding_usd, xp.maximum(known.price + known.lost_sale_usd, 0.0))
+    units = (total(known.each, known.cover, xp), spread_over(known, xp), known.each[..., -1])
+    ratios = xp.concatenate(
+        [xp.stack(money, -1) / (known.unit_cost + 1e-3)[..., None], xp.stack(units, -1) / known.mean[..., None]],
+        axis=-1,
     )
-    return xp.stack(columns, axis=-1)
+    logs = xp.log(ratios + 1e-3)
+    return xp.concatenate([logs, (known.cover * 0.5 - 1.5)[..., None]], axis=-1)
 
 
-def stock_inputs(known: Known, on_hand: Array, pipeline: Array, xp: ModuleType = np) -> Array:
-    """[N,5] stock, next arrivals and position against the demand to protect, each within 0..1."""
-    around = over(known.ahead, known.cover * 1.0, xp) + 1.0
-    later = pipeline[..., 1:].sum(-1)
-    position = on_hand + pipeline[..., 0] + later
-    columns = (on_hand, pipeline[..., 0], later, on_hand + pipeline[..., 0], position)
-    return xp.stack([c / (c + around) for c in columns], axis=-1)
+def stock_of(on_hand: Array, pipeline: Array, xp: ModuleType = np) -> Array:
+    """[N,3] on hand, due next, due later: what the network sees of a pipeline of any length."""
+    return xp.stack([on_hand, pipeline[..., 0], pipeline[..., 1:].sum(-1)], axis=-1)
 
 
-def corrections(weights: Weights, fixed: Array, stock: Array, xp: ModuleType = np) -> Array:
-    """[N,2] a and b. `fixed` [N,F+9]: features and economics; `stock` [N,5]."""
-    inputs = xp.concatenate([fixed, stock], axis=-1)
+def stock_inputs(protected: Array, stock: Array) -> Array:
+    """[N,5] stock, arrivals and position against the demand to protect [N], each within 0..1."""
+    mixed = stock @ STOCK_MIX
+    return mixed / (mixed + (protected + np.float32(1.0))[..., None])
+
+
+def corrections(weights: Weights, inputs: Array, xp: ModuleType = np) -> Array:
+    """[N,2] a and b from inputs [N,G]: features, economics, stock."""
     hidden = xp.maximum(inputs @ weights.first + weights.first_bias, 0.0)
     hidden = xp.maximum(hidden @ weights.second + weights.second_bias, 0.0)
     return hidden @ weights.out + weights.out_bias
 
 
-def moved(known: Known, z: Array, quantity: Array, change: Array, xp: ModuleType = np) -> Levels:
-    """The levels of (s, S) on the forecast, moved by the network's answer [N,2]."""
-    cover = known.cover * 1.0
-    protected = over(known.ahead, cover, xp)
-    reorder = protected + xp.clip(z + change[..., 0], *Z_RANGE) * spread_over(known, cover, xp)
-    rate = known.ahead[..., -1] / known.ahead.shape[-1]
-    factor = quantity * xp.exp(xp.clip(change[..., 1], -LOG_QUANTITY, LOG_QUANTITY))
-    periods = factor * economic_quantity(known, rate, xp) / xp.maximum(rate, 1e-3)
-    later = over(known.ahead, cover + periods, xp) - protected
-    return Levels(reorder, reorder + later, xp.full_like(reorder, NO_CAP))
+def levels_at(weights: Weights, z: float, quantity: float, known: Known, fixed: Array, stock: Array,
+              xp: ModuleType = np) -> Levels:  # fmt: skip
+    """The levels of (s, S) on the forecast, moved by the network. `fixed` [N,F+7] features and economics."""
+    protected = known.mean * (xp.exp(fixed[..., -4]) - np.float32(1e-3))  # economics holds its logarithm
+    inputs = xp.concatenate([fixed, stock_inputs(protected, stock)], axis=-1)
+    change = corrections(weights, inputs, xp)
+    lowest, highest = (
+        np.array(bound, np.float32) for bound in zip(Z_RANGE, (-LOG_QUANTITY, LOG_QUANTITY), strict=True)
+    )
+    start = np.array([z, 0.0], np.float32)
+    held = xp.minimum(xp.maximum(change + start, lowest), highest)
+    return forecast_levels(held[..., 0], np.float32(quantity) * xp.exp(held[..., 1]), known, xp)
+
+
+def levels_of_rows(model: Learned, known: Known, stock: Array) -> Levels:
+    """The levels of one block of exactly BLOCK rows, in float32; `stock` [N,3] as stock_of."""
+    fixed = np.concatenate([known.features, economics(known)], axis=-1)
+    return levels_at(model.weights, model.z, model.quantity, known, fixed, stock)
 
 
 def levels_of_block(model: Learned, known: Known, on_hand: Array, pipeline: Array) -> Levels:
-    """The levels of one block of exactly BLOCK rows, in float32."""
-    fixed = np.concatenate([known.features, economics(known)], axis=-1)
-    stock = stock_inputs(known, on_hand.astype(np.float32), pipeline.astype(np.float32))
-    return moved(known, np.float32(model.z), np.float32(model.quantity), corrections(model.weights, fixed, stock))
-
-
-def levels(model: Learned, known: Known, on_hand: Array, pipeline: Array) -> Levels:
-    """The levels of any number of rows."""
-
-    def flat(*columns: Array) -> Levels:
-        return levels_of_block(model, Known(*columns[:-2]), columns[-2], columns[-1])
-
-    return Levels(*in_blocks(flat, *known, on_hand, pipeline))
+    """The same with a pipeline [N,L] of any length."""
+    return levels_of_rows(model, known, stock_of(on_hand, pipeline).astype(np.float32))
 
 
 def policy(model: Learned) -> Any:
     """As the simulator takes it: the very function that serves answers."""
 
     def order(known: Known, on_hand: Array, pipeline: Array) -> Order:
-        return place(levels(model, known, on_hand, pipeline), on_hand + pipeline.sum(-1), known)
+        stock = stock_of(on_hand, pipeline).astype(np.float32)
+        levels = Levels(*in_blocks(lambda *c: levels_of_rows(model, Known(*c[:-1]), c[-1]), *known, stock))
+        return place(levels, on_hand + pipeline.sum(-1), known)
 
     return order
 
 
-class Terms(NamedTuple):
-    """What a request says besides its window [N]; the names are those of Known."""
+class Answer(NamedTuple):
+    """What the policy says of N rows."""
 
-    cover: Array
-    unit_cost: Array
-    holding_usd: Array
-    lost_sale_usd: Array
-    order_cost_usd: Array
-    pack_size: Array
-    min_order: Array
+    units: Array  # [N] order now, packs and minimum honoured
+    reorder: Array  # [N] units: order when the position is at or under it
+    up_to: Array  # [N] units
+    expected: Array  # [N] units: mean demand over the cover
+    spread: Array  # [N] units: its standard deviation; with `forecast.above` the chance of a stock-out
+
+
+def known_of_rows(forecast: Forecast, rows: Array, classic: bool = True) -> Known:
+    """What the rules may see, of one block of packed rows; `classic` as in outlook_of_block."""
+    seen = outlook_of_block(forecast, rows, classic)
+    cover, *terms = rows[:, AT["terms"]].T
+    return Known(seen.level[:, 0], seen.sd, seen.each, seen.spread, seen.features, cover, seen.price[:, 0], *terms)
 
 
 def known_of_block(forecast: Forecast, window: Window, terms: Terms) -> Known:
-    """What the rules may see, of one block of requests."""
-    seen = outlook_of_block(forecast, window)
-    return Known(seen.scale.level, seen.scale.sd, seen.ahead, seen.spread, seen.features, terms.cover, seen.scale.price,
-                 *terms[1:])  # fmt: skip
+    """The same of one block of windows and terms."""
+    return known_of_rows(forecast, pack(window, terms))
 
 
-def answer(
-    forecast: Forecast, model: Learned, window: Window, terms: Terms, on_hand: Array, pipeline: Array
-) -> tuple[Order, Levels, Known]:
-    """Requests of any number of rows -> orders, with the levels and the forecast behind them. One row: the same code."""
-    wide = len(Window._fields)
+def answer_of_block(forecast: Forecast, model: Learned, rows: Array) -> Answer:
+    """One block of exactly BLOCK packed rows."""
+    known = known_of_rows(forecast, rows, classic=False)
+    stock = rows[:, AT["stock"]]
+    levels = levels_of_rows(model, known, stock)
+    order = place(levels, stock.sum(-1), known)
+    return Answer(order.units, levels.reorder, levels.up_to, total(known.each, known.cover), spread_over(known))
 
-    def flat(*columns: Array) -> tuple[Array, ...]:
-        known = known_of_block(forecast, Window(*columns[:wide]), Terms(*columns[wide:-2]))
-        reached = levels_of_block(model, known, columns[-2], columns[-1])
-        ordered = place(reached, columns[-2] + columns[-1].sum(-1), known)
-        return (*ordered, *reached, *known)
 
-    out = in_blocks(flat, *window, *terms, on_hand, pipeline)
-    return Order(*out[:2]), Levels(*out[2:5]), Known(*out[5:])
+def answer(forecast: Forecast, model: Learned, rows: Array) -> Answer:
+    """Any number of packed rows (features.pack); one row takes the same path as a million."""
+    return Answer(*in_blocks(lambda block: answer_of_block(forecast, model, block), rows))
 
 
 def to_bytes(forecast: Forecast, model: Learned) -> bytes:
@@ -177,9 +170,3 @@ def from_bytes(data: bytes) -> tuple[Forecast, Learned]:
         weights = Weights(*(saved[f"policy.{name}"] for name in Weights._fields))
         plain = {name: forecast[name].item() for name in ("prior", "seasons", "promo_known_ahead")}
         return Forecast(**{**forecast, **plain}), Learned(weights, saved["z"].item(), saved["quantity"].item())
-
-
-__all__ = [
-    "BLOCK", "Learned", "Terms", "Weights", "answer", "corrections", "economics", "from_bytes", "known_of_block", "levels",
-    "moved", "policy", "stock_inputs", "to_bytes",
-]  # fmt: skip

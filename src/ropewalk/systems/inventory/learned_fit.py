@@ -23,7 +23,7 @@ import optax
 
 from ropewalk.systems.inventory import learned
 from ropewalk.systems.inventory.features import FEATURES
-from ropewalk.systems.inventory.learned import ECONOMIC_INPUTS, STATE_INPUTS, Learned, Weights
+from ropewalk.systems.inventory.learned import FIXED_INPUTS, STATE_INPUTS, Learned, Weights
 from ropewalk.systems.inventory.panel import Panel
 from ropewalk.systems.inventory.rules import Known, Levels, Order, place, round_order, spread_over
 from ropewalk.systems.inventory.sim import Period, State, Terms, periods_of, replay, total_profit
@@ -36,7 +36,7 @@ FIRST = 4  # periods: the first decision that has some history
 class Settings:
     """How the training runs. Chosen on the weeks kept for choosing."""
 
-    steps: int = 800
+    steps: int = 600
     chunk: int = 100  # steps of one update, after which the policy is tried on the weeks kept for choosing
     batch: int = 512  # items
     periods: int = 20
@@ -87,7 +87,7 @@ def course(
 
 def init(at: Course, seed: int) -> TrainState:
     """The rule itself: the network's last layer is zero."""
-    wide, inputs = at.settings.channels, len(FEATURES) + ECONOMIC_INPUTS + STATE_INPUTS
+    wide, inputs = at.settings.channels, len(FEATURES) + FIXED_INPUTS + STATE_INPUTS
     first, second = jax.random.split(jax.random.key(seed))
     weights = Weights(
         jax.random.normal(first, (inputs, wide)) * (2.0 / inputs) ** 0.5, jnp.zeros(wide),
@@ -136,7 +136,7 @@ def soft_place(reached: Levels, position: Array, known: Known, gate: float) -> O
     order and the sales lost without it reach the level. A soft order in the forward pass as well was tried and is worse: it
     learns to order a little every week, at a share of the fixed cost that nobody offers.
     """
-    width = gate * (spread_over(known, known.cover * 1.0, jnp) + 0.5)
+    width = gate * (spread_over(known, jnp) + 0.5)
     wanted = jnp.maximum(reached.up_to - position, 0.0)
     hard = place(reached, position, known, jnp)
     hard = jax.lax.stop_gradient(Order(jnp.where(hard.lines > 0, hard.units, round_order(wanted, known.pack_size,
@@ -190,15 +190,15 @@ def _profit(weights: Weights, z: float, quantity: float, gate: float, batch: tup
 
     def order(seen: tuple[Known, Array], on_hand: Array, pipeline: Array) -> Order:
         known, inputs = seen
-        change = learned.corrections(weights, inputs, learned.stock_inputs(known, on_hand, pipeline, jnp), jnp)
-        reached = learned.moved(known, z, quantity, change, jnp)
+        stock = learned.stock_of(on_hand, pipeline, jnp)
+        reached = learned.levels_at(weights, z, quantity, known, inputs, stock, jnp)
         return soft_place(reached, on_hand + pipeline.sum(-1), known, gate)
 
     profit = total_profit(order, terms, state, periods._replace(known=(periods.known, fixed)))
     return (profit / jnp.sqrt(worth + 0.3)).mean() / periods.demand.shape[0]
 
 
-@partial(jax.jit, static_argnames=("settings",))
+@partial(jax.jit, static_argnames=("settings", "z", "quantity"))
 def _chunk(
     settings: Settings, z: float, quantity: float, train: Period, terms: Terms, margin: Array, seed: Array, step: Array,
     weights: Weights, optimiser: Any,

@@ -57,7 +57,8 @@ BY_PERIOD = ("period", "cut", "calendar")
 
 
 def panel(tables: Mapping[str, pl.DataFrame]) -> Panel:
-    """The panel of the tables `history`, `items`, `stock` and `calendar`; one row of `items` is one item at a site."""
+    """The panel of the tables `history`, `items`, `stock` and `calendar`; one row of `items` is one item at a site. A table
+    `plan` (item, site, period, promo), if there is one, says what is planned for periods whose history is still to come."""
     items = tables["items"].sort("item", "site")
     calendar = tables["calendar"].sort("period")
     rows, columns, history = _places(tables["history"], items, calendar)
@@ -68,6 +69,10 @@ def panel(tables: Mapping[str, pl.DataFrame]) -> Panel:
         out[rows, columns] = history[name].cast(float).fill_null(empty).to_numpy()
         return out
 
+    promo = grid("promo", 0.0)
+    if "plan" in tables:
+        at, when, plan = _places(tables["plan"], items, calendar)
+        promo[at, when] = plan["promo"].cast(float).fill_null(0.0).to_numpy()
     listed = np.zeros(shape, bool)
     listed[rows, columns] = True
     every = items["review_every_periods"].to_numpy()[:, None]
@@ -79,7 +84,7 @@ def panel(tables: Mapping[str, pl.DataFrame]) -> Panel:
         period=calendar["period"].to_numpy(),
         cut=calendar["cut"].cast(str).to_numpy().astype(str) if "cut" in calendar.columns else np.full(shape[1], ""),
         demand=grid("demand", 0.0), listed=listed, censored=grid("censored", 0.0) > 0,
-        price=_filled(grid("price", np.nan)), promo=grid("promo", 0.0), calendar=calendar_columns(calendar["date"]),
+        price=_filled(grid("price", np.nan)), promo=promo, calendar=calendar_columns(calendar["date"]),
         unit_cost=_money(items, "unit_cost_usd"), holding_usd=_money(items, "holding_usd"),
         lost_sale_usd=_money(items, "lost_sale_usd"), order_cost_usd=_money(items, "order_cost_usd"),
         lead_time=lead, pack_size=_money(items, "pack_size"), min_order=_money(items, "min_order"),
@@ -160,3 +165,21 @@ def with_costs(records: Panel, holding: float = 1.0, lost_sale: float = 1.0) -> 
     margin = np.maximum(np.median(records.price[:, past], axis=1) - records.unit_cost, 0.0)
     goodwill = lost_sale * records.lost_sale_usd + (lost_sale - 1.0) * margin
     return replace(records, holding_usd=records.holding_usd * holding, lost_sale_usd=goodwill)
+
+
+def toy_panel(items: int = 3, periods: int = 12, seed: int = 0, **columns: Array) -> Panel:
+    """A small panel in memory, for tests and tutorials: Poisson demand, a promotion now and then; any column can be given."""
+    rng = np.random.default_rng(seed)
+    shape = items, periods
+    promo = (rng.random(shape) < 0.15) * 1.0
+    filled = {
+        "item": np.array([f"item {i}" for i in range(items)]), "site": np.full(items, "shop"),
+        "period": np.arange(periods), "cut": np.full(periods, ""),
+        "demand": rng.poisson(rng.gamma(2.0, 2.0, (items, 1)) * (1.0 + promo)).astype(float),
+        "listed": np.ones(shape, bool), "censored": np.zeros(shape, bool), "price": np.full(shape, 3.0) - 0.5 * promo,
+        "promo": promo, "calendar": np.zeros((periods, len(CALENDAR))), "unit_cost": np.full(items, 2.0),
+        "holding_usd": np.full(items, 0.01), "lost_sale_usd": np.zeros(items), "order_cost_usd": np.full(items, 0.25),
+        "lead_time": np.full(items, 2), "pack_size": np.ones(items), "min_order": np.zeros(items),
+        "review": np.ones(shape, bool), "on_hand0": np.full(items, 4.0), "pipeline0": np.tile([0.0, 4.0, 4.0], (items, 1)),
+    }  # fmt: skip
+    return Panel(**{**filled, **columns})

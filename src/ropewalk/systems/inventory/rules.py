@@ -11,6 +11,7 @@ policies in lost-sales inventory models", Operations Research 69(1), 2021.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -25,8 +26,8 @@ class Known(NamedTuple):
 
     mean: Array  # [N] units a period: mean of the item's own recent demand
     sd: Array  # [N] units: standard deviation of the same
-    ahead: Array  # [N,H] units: forecast of the demand of this period and the next ones, cumulative
-    spread: Array  # [N,H] units: its standard deviation
+    each: Array  # [N,H] units: forecast of the demand of this period and of each of the next ones
+    spread: Array  # [N,H] units: standard deviation of the demand of the first 1..H of them together
     features: Array  # [N,F] inputs of the networks (features.py)
     cover: Array  # [N] periods whose demand an order of now has to protect: lead time + periods to the next review
     price: Array  # [N] USD: recent price
@@ -36,6 +37,11 @@ class Known(NamedTuple):
     order_cost_usd: Array  # [N] USD an order line
     pack_size: Array  # [N] units
     min_order: Array  # [N] units
+
+    @property
+    def ahead(self) -> Array:
+        """[N,H] units: forecast of the demand of the first 1..H periods together."""
+        return self.each.cumsum(-1)
 
 
 class Levels(NamedTuple):
@@ -71,19 +77,31 @@ def place(levels: Levels, position: Array, known: Known, xp: ModuleType = np) ->
     return Order(units, xp.where(units > 0.0, 1.0, 0.0))
 
 
-def over(cumulative: Array, periods: Array, xp: ModuleType = np) -> Array:
-    """A cumulative forecast [N,H] read at a number of periods [N], at least 1, linear between, and past H at the rate
-    of the last period."""
-    last = cumulative.shape[-1]
-    low = xp.clip(xp.floor(periods), 1, last - 1).astype(np.int32)
-    before = xp.take_along_axis(cumulative, (low - 1)[..., None], -1)[..., 0]
-    after = xp.take_along_axis(cumulative, low[..., None], -1)[..., 0]
-    return before + (after - before) * (periods - low)
+def total(each: Array, periods: Array, xp: ModuleType = np) -> Array:
+    """[N] units: a forecast [N,H] summed over a number of periods [N], whole or not; past H at the rate of the last."""
+    ahead = each.shape[-1]
+    shares = xp.minimum(xp.maximum(periods[..., None] - np.arange(ahead, dtype=np.float32), 0.0), _most(ahead))
+    return xp.vecdot(each, shares)
 
 
-def spread_over(known: Known, periods: Array, xp: ModuleType = np) -> Array:
-    """Standard deviation of the forecast over a number of periods [N], read like `over`."""
-    return xp.maximum(over(known.spread, periods, xp), 1e-3)
+def over(ahead: Array, periods: Array) -> Array:
+    """`total` of a cumulative forecast [N,H], in NumPy."""
+    return total(np.diff(ahead, axis=-1, prepend=0.0), periods)
+
+
+@cache
+def _most(ahead: int) -> np.ndarray:
+    """[H] at most one period of each, but of the last any number."""
+    return np.array([1.0] * (ahead - 1) + [np.inf], np.float32)
+
+
+def spread_over(known: Known, xp: ModuleType = np) -> Array:
+    """[N] units: standard deviation of the demand over the cover; past H it grows as the square root of time."""
+    ahead = known.spread.shape[-1]
+    at = xp.minimum(known.cover, np.float32(ahead))[..., None] == np.arange(1, ahead + 1, dtype=np.float32)
+    return xp.vecdot(known.spread, at.astype(np.float32)) * xp.sqrt(
+        xp.maximum(known.cover * np.float32(1 / ahead), 1.0)
+    )
 
 
 def economic_quantity(known: Known, rate: Array, xp: ModuleType = np) -> Array:
@@ -117,20 +135,29 @@ def s_S(parameters: Array, known: Known, xp: ModuleType = np) -> Levels:
 
 def newsvendor(parameters: Array, known: Known, xp: ModuleType = np) -> Levels:
     """Parameters [...,1]: z. Order up to a quantile of the forecast over P, written as mean + z * sd of the forecast."""
-    periods = 1.0 * known.cover
-    level = over(known.ahead, periods, xp) + parameters[..., 0] * spread_over(known, periods, xp)
+    level = total(known.each, known.cover, xp) + parameters[..., 0] * spread_over(known, xp)
     return Levels(level, level, xp.full_like(level, NO_CAP))
 
 
 def forecast_s_S(parameters: Array, known: Known, xp: ModuleType = np) -> Levels:
     """Parameters [...,2]: z and the order quantity in units of Harris's: (s, S) on the forecast, so that the quantity
     covers the promotions planned after the protection interval."""
-    reorder = newsvendor(parameters[..., :1], known, xp).reorder
-    horizon = known.ahead.shape[-1]
-    rate = known.ahead[..., -1] / horizon
-    periods = parameters[..., 1] * economic_quantity(known, rate, xp) / xp.maximum(rate, 1e-3)
-    later = over(known.ahead, known.cover + periods, xp) - over(known.ahead, 1.0 * known.cover, xp)
+    return forecast_levels(parameters[..., 0], parameters[..., 1], known, xp)
+
+
+def forecast_levels(z: Array, quantity: Array, known: Known, xp: ModuleType = np) -> Levels:
+    """The levels of (s, S) on the forecast; the learned policy moves z and quantity, row by row."""
+    protected = total(known.each, known.cover, xp)
+    reorder = protected + z * spread_over(known, xp)
+    periods = quantity * harris_periods(known, xp)
+    later = total(known.each, known.cover + periods, xp) - protected
     return Levels(reorder, reorder + later, xp.full_like(reorder, NO_CAP))
+
+
+def harris_periods(known: Known, xp: ModuleType = np) -> Array:
+    """[N] periods of mean forecast demand that Harris's quantity lasts: sqrt(2 K / (h m))."""
+    rate = xp.vecdot(known.each, np.full(known.each.shape[-1], 1.0 / known.each.shape[-1], np.float32))
+    return xp.sqrt(2.0 * known.order_cost_usd / (xp.maximum(known.holding_usd, 1e-9) * xp.maximum(rate, 1e-3)))
 
 
 RULES: dict[str, Rule] = {
