@@ -6,6 +6,7 @@ temporary file first and get their name when they are whole.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
@@ -44,8 +45,8 @@ class Place(Protocol):
         """(key, bytes) of every key that starts with `prefix`, which ends at a slash."""
         ...
 
-    def delete(self, key: str) -> None:
-        """Remove a key; a key that is not there is no error."""
+    def delete(self, *keys: str) -> None:
+        """Remove keys; one that is not there is no error."""
         ...
 
     def sync(self, keys: Iterable[str]) -> None:
@@ -133,12 +134,27 @@ def fsync(path: Path) -> None:
         os.close(fd)
 
 
-def _fsync_if_there(path: Path) -> bool:
-    try:
-        fsync(path)
-    except FileNotFoundError:  # the caller checks what must be there
-        return False
-    return True
+def fsync_all(paths: Iterable[Path]) -> None:
+    """Flush together, because one after the other each would wait for the disk. A path that is gone is passed over."""
+    todo = list(paths)
+    failed: list[OSError] = []
+
+    def work() -> None:
+        while todo and not failed:
+            try:
+                with contextlib.suppress(FileNotFoundError, IndexError):  # the caller checks what must be there
+                    fsync(todo.pop())
+            except OSError as error:
+                failed.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(min(16, len(todo)) - 1)]
+    for thread in threads:
+        thread.start()
+    work()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
 
 
 class Folder:
@@ -162,7 +178,7 @@ class Folder:
                 fsync(half)
             new = self._name(half, final, absent)
             if durable:
-                self._sync_folders(final.parent)
+                self._flush((), {final.parent})
             return new
         except OSError as error:
             raise explain(error, final, len(data) if isinstance(data, bytes) else 0) from error
@@ -221,32 +237,27 @@ class Folder:
                     continue
                 yield path.relative_to(self.root).as_posix(), size
 
-    def delete(self, key: str) -> None:
-        self.requests["delete"] += 1
-        try:
-            (self.root / key).unlink(missing_ok=True)
-        except OSError as error:
-            raise explain(error, self.root / key) from error
+    def delete(self, *keys: str) -> None:
+        self.requests["delete"] += len(keys)
+        for key in keys:
+            try:
+                (self.root / key).unlink(missing_ok=True)
+            except OSError as error:
+                raise explain(error, self.root / key) from error
 
     def sync(self, keys: Iterable[str]) -> None:
-        paths = [self.root / key for key in keys]
-        if len(paths) > 3:  # together: the file system writes them in one go
-            from concurrent.futures import ThreadPoolExecutor
+        files = [path for path in (self.root / key for key in keys) if path.exists()]
+        self._flush(files, {path.parent for path in files})
 
-            with ThreadPoolExecutor(min(16, len(paths))) as pool:
-                there = list(pool.map(_fsync_if_there, paths))
-        else:
-            there = [_fsync_if_there(path) for path in paths]
-        for folder in {path.parent for path, found in zip(paths, there, strict=True) if found}:
-            self._sync_folders(folder)
-
-    def _sync_folders(self, folder: Path) -> None:
-        """Flush a folder's entries, and once a process those of the folders above it."""
-        fsync(folder)
-        while folder not in self._lasting and self.root in folder.parents:
-            fsync(folder.parent)
-            self._lasting.add(folder)
-            folder = folder.parent
+    def _flush(self, files: Iterable[Path], folders: set[Path]) -> None:
+        """Flush files and folders' entries, and, once a process, the entries of the folders above."""
+        new = {place for folder in folders for place in (folder, *folder.parents) if self.root in place.parents}
+        new -= self._lasting
+        try:
+            fsync_all({*files, *folders, *(place.parent for place in new)})
+        except OSError as error:
+            raise explain(error, self.root) from error
+        self._lasting |= new
 
     def where(self, key: str) -> str:
         return str(self.root / key)
@@ -310,10 +321,11 @@ class Memory:
             found = [(key, len(whole)) for key, whole in self._bytes.items() if key.startswith(prefix)]
         yield from found
 
-    def delete(self, key: str) -> None:
-        self.requests["delete"] += 1
+    def delete(self, *keys: str) -> None:
+        self.requests["delete"] += len(keys)
         with self._lock:
-            self._bytes.pop(key, None)
+            for key in keys:
+                self._bytes.pop(key, None)
 
     def sync(self, keys: Iterable[str]) -> None:
         pass

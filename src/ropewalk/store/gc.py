@@ -87,8 +87,8 @@ def collect(
 
         for file in files:
             shutil.rmtree(file, ignore_errors=True) if file.is_dir() else file.unlink(missing_ok=True)
-        for key in checkpoints:
-            place.delete(key)
+        if checkpoints:
+            place.delete(*checkpoints)
     return GcReport(
         dry_run=dry_run,
         kept=len(found) - len(removed),
@@ -171,8 +171,9 @@ def remove(
     for start in range(0, len(candidates), BATCH):
         batch = {hash: (hash, key, size) for hash, key, size in candidates[start : start + BATCH]}
         doomed = index.run(lambda sql, some=tuple(batch): doom(sql, mine, some), "alone", durable=True)  # type: ignore[misc]
+        if doomed:
+            place.delete(*(batch[hash][1] for hash in doomed))
         for hash in doomed:
-            place.delete(batch[hash][1])
             drop_cached(hash)
             yield batch[hash]
         index.run(lambda sql, some=doomed: spare(sql, mine, some), "alone")  # type: ignore[misc]

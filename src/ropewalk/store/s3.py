@@ -159,9 +159,12 @@ class S3:
 
         yield from self._ask("list", prefix, request)
 
-    def delete(self, key: str) -> None:
+    def delete(self, *keys: str) -> None:
+        if len(keys) > 1:  # one request for up to a thousand
+            self._ask("delete", keys[0], lambda: self._obs.delete(self._store, list(keys)))
+            return
         try:
-            self._ask("delete", key, lambda: self._obs.delete(self._store, key))
+            self._ask("delete", keys[0], lambda: self._obs.delete(self._store, keys[0]))
         except self._absent:
             return
 

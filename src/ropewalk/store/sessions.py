@@ -104,7 +104,10 @@ class Sessions:
             yield session
         finally:
             stack.remove(session)
-            self.end(session)
+            with contextlib.suppress(
+                StoreError
+            ):  # its pins then go when this process does, and what was raised is told
+                self.end(session)
 
     def start(self, what: str, also: Callable[[Sql, Session], None] | None = None) -> Session:
         session = Session(what)

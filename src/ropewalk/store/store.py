@@ -186,8 +186,8 @@ class Store:
         from ropewalk.store import trees
 
         with self._pinned(()) as session:
-            tree = {name: self.put(path, durable=durable) for name, path in trees.files(Path(folder))}
-            manifest = self.put(trees.dump(tree, addresses or {}), durable=durable).hash
+            tree = {name: self.put(path) for name, path in trees.files(Path(folder))}
+            manifest = self.put(trees.dump(tree, addresses or {})).hash
             pairs = [(manifest, blob.hash) for blob in tree.values()]
 
             def note(sql: Sql) -> None:
@@ -195,6 +195,8 @@ class Store:
 
             self._index.run(note, "write")
             session.sure.add(manifest)
+            if durable:
+                self._make_durable({manifest, *(blob.hash for blob in tree.values())})
         return manifest
 
     def tree(self, manifest: str) -> dict[str, Blob]:
@@ -283,7 +285,9 @@ class Store:
             return
         key = f"place {self.url}"
         if not self._index.run(lambda sql: sql.all("SELECT 1 FROM meta WHERE key = ?", key)):
-            self._place.put(f"indexes/{self._index.id}", self._index.url.encode(), durable=True, absent=True)
+            mark = f"indexes/{self._index.id}"
+            self._place.put(mark, self._index.url.encode(), durable=False, absent=True)
+            self._place.sync((mark,))
             insert = "INSERT INTO meta (key, value) VALUES (?, '') ON CONFLICT DO NOTHING"
             self._index.run(lambda sql: sql.do(insert, key), "write")
         self._registered = True
@@ -331,10 +335,14 @@ class Store:
                         raise self._missing(hash)
                     self._loose.add(hash)
                     session.sure.add(hash)
-            loose = self._loose & (hashes | self._members(hashes & self._loose)) if self._loose else set()
-            self._place.sync(map(_key, sorted(loose)))
-            self._loose -= loose
+            if self._loose & hashes:
+                self._make_durable(hashes | self._members(hashes & self._loose))
             yield session
+
+    def _make_durable(self, hashes: set[str]) -> None:
+        loose = self._loose & hashes
+        self._place.sync(map(_key, sorted(loose)))
+        self._loose -= loose
 
     def _members(self, manifests: set[str]) -> set[str]:
         query = "SELECT hash FROM trees WHERE manifest = ?"
