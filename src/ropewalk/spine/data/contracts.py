@@ -232,8 +232,8 @@ def _problems(
         rows = bad.filter((pl.col(MASK) & (1 << i)) != 0)[ROW]
         if rows.is_empty():
             continue
-        value = frame.slice(int(rows[0]), 1).select(rule.column).collect().item()
-        shown = "" if value is None or value == "" else f" {value!r}" if isinstance(value, str) else f" {value}"
+        value = frame.slice(int(rows[0]), 1).select(rule.column).collect().to_series().to_list()[0]
+        shown = f" {value!r}" if isinstance(value, str) and value else "" if value in (None, "") else f" {value}"
         more = f" ({len(rows):,} rows)" if len(rows) > 1 else ""
         at = sources.place(where, int(rows[0]), separator)
         yield (
@@ -257,8 +257,7 @@ def _apart(frame: pl.LazyFrame, bad: pl.DataFrame, rules: list[Rule], where: str
 
 
 def _ordered(table: pl.DataFrame, contract: Contract) -> pl.DataFrame:
-    """In order of time within a key, if the contract says which column that is."""
-    if contract.time is None:
+    """In order of time, if the contract says which column that is; rows of the same time keep their order."""
+    if contract.time is None or table[contract.time].is_sorted():
         return table
-    by = [*(k for k in contract.keys if k != contract.time), contract.time]
-    return table.sort(by, maintain_order=True)
+    return table.sort(contract.time, maintain_order=True)

@@ -69,6 +69,8 @@ def snapshot(config: Config, raw: Raw, job: Job) -> Snapshot:
     _tell(job, 2)
     sold = data_history.by_period(lines)
     table, notes["filled"] = data_history.dense(config, sold, calendar, empty)
+    table, runs = data_censor.zero_runs(config, table, train)
+    notes["censored"] |= runs
     _tell(job, 3)
     promotions = _promotions(config, raw, table)
     table = data_history.with_promotions(config, table, promotions)

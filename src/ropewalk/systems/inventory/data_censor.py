@@ -3,6 +3,9 @@
 A day is out of stock where it is marked (`stocked_out`), or where it ended with nothing on hand and sold less than usual.
 Usual is the item's mean of that weekday over the training days in stock, days without a row counting as zero sales. The
 demand of such a day is what was sold or what is usual, whichever is more. Days in stock are taken as they are.
+
+Where nothing is marked, `zero_runs` can infer: off unless asked for, because a long zero may also be a season or a shelf
+that was given to something else.
 """
 
 from __future__ import annotations
@@ -72,3 +75,31 @@ def _usual(config: Config, table: pl.DataFrame, train: tuple[int, int], last: An
         .filter(pl.col("n") > 0)
         .select(*KEY, "weekday", usual=pl.col("units") / pl.col("n"))
     )
+
+
+LEAST_LOST = (
+    20.0  # units that a run must have lost at the usual rate: chance gives a Poisson item such a run once in 5e8
+)
+
+
+def zero_runs(config: Config, table: pl.DataFrame, train: tuple[int, int]) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The dense history with long zero runs of fast movers as out of stock, at the item's mean training demand.
+
+    A run counts when it is `censor_runs_periods` or longer, would have sold LEAST_LOST units, and sales came back after it.
+    """
+    if config.censor_runs_periods == 0:
+        return table, {"item_periods_in_zero_runs": 0}
+    usual = pl.col("units").filter(pl.col("period").is_between(*train)).mean().over(KEY).fill_null(0.0)
+    zero = pl.col("units") == 0
+    table = table.sort(*KEY, "period").with_columns(
+        _usual=usual, _run=(~zero).cum_sum().over(KEY), _left=(~zero).cum_sum(reverse=True).over(KEY)
+    )
+    length = zero.sum().over(*KEY, "_run")
+    long = (length >= config.censor_runs_periods) & (length * pl.col("_usual") >= LEAST_LOST)
+    table = table.with_columns(_hit=zero & long & (pl.col("_left") > 0) & (pl.col("_run") > 0))
+    hits = int(table["_hit"].sum())
+    table = table.with_columns(
+        censored=pl.col("censored") | pl.col("_hit"),
+        demand=pl.when("_hit").then(pl.max_horizontal("demand", "_usual")).otherwise(pl.col("demand")),
+    )
+    return table.drop("_usual", "_run", "_left", "_hit"), {"item_periods_in_zero_runs": hits}

@@ -68,14 +68,15 @@ def read_demo() -> Raw:
 
 
 def _promotions(items: pl.DataFrame) -> pl.DataFrame:
-    """Share of the shops that had each item in the mailer or on display, by week; weeks after the sales are the plan."""
+    """Share of the shops that had each item in the mailer or on display, by week; weeks after the sales are the plan.
+
+    The file has a row only for what was shown (none has both codes 0), so its two columns of text need not be read.
+    """
     table = read_table(FOLDER + "promotions.parquet")
     shops = table.group_by("week").agg(shops=pl.col("store_id").n_unique())
     wanted = items.select(pl.col("item").cast(pl.Int64).alias("product_id")).unique().lazy()
-    shown = (pl.col("display_location") != "0") | (pl.col("mailer_location") != "0")
     return (
-        table.filter(shown)
-        .join(wanted, on="product_id", how="semi")
+        table.join(wanted, on="product_id", how="semi")
         .group_by("product_id", "week")
         .agg(shown=pl.col("store_id").n_unique())
         .join(shops, on="week")
