@@ -100,7 +100,7 @@ def referred(store):
 @pytest.mark.parametrize("kind", ["local+sqlite", "local+postgres", "s3+postgres"])
 def test_eight_processes_at_once_lose_nothing_and_nothing_dangles(make_address, kind):
     address = make_address(kind)
-    kept = run_program("crowd", address, count=8 if kind.startswith("s3") else 20)
+    kept = run_program("crowd", address, count=20 if kind == "local+sqlite" else 8)
     with address.open() as store:
         assert {r.id for r in store.records(limit=100_000)} == set(kept)
         needed = referred(store)
@@ -177,14 +177,14 @@ def shaky(make_address, trouble, monkeypatch):
     endpoint = trouble.url
     address = make_address("s3+sqlite")
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("ROPEWALK_TIMEOUT_S", "0.5")
+    monkeypatch.setenv("ROPEWALK_TIMEOUT_S", "0.3")
     monkeypatch.setenv("ROPEWALK_RETRY_S", "20")
     with address.open() as store:
         store.put(b"before")
         yield store
 
 
-@pytest.mark.parametrize("what", [[500], [503, 503, 500], ["hang"], ["cut"], ["cut", 500]])
+@pytest.mark.parametrize("what", [[500], [503, 500], ["hang"], ["cut"], ["cut", 500]])
 def test_a_bad_moment_of_s3_is_waited_for(shaky, trouble, what):
     trouble.plan = list(what)
     blob = shaky.put(b"strand")
