@@ -69,7 +69,7 @@ def evaluate(config, model, dataset, job):
     return Report((metric,), "a fair coin", pairs, text=f"won {metric.value:.3f} USD a toss, a fair coin 0.500")
 
 
-def requests(config, dataset):
+def requests(config, dataset, model):
     seen, rest = split(dataset)
     return HeldOut(rest.select("toss"), rest.select("heads"), seen.select("toss"))
 

@@ -25,7 +25,7 @@ def life(request, tmp_path_factory):
         dataset = stages.data(p.system, p.config, p.lane)
         run = stages.train(p.system, p.config, dataset, p.lane)
         model = stages.load_model(p.system, p.lane, run.model)
-        held: HeldOut = p.system.requests(p.config, dataset)
+        held: HeldOut = p.system.requests(p.config, dataset, model)
         yield p, dataset, run, model, held
 
 

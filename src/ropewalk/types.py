@@ -301,7 +301,7 @@ class System(Generic[Config]):
     train: Callable[[Config, Dataset, Job, Model | None], Model]
     evaluate: Callable[[Config, Model, Dataset, Job], Report]
     load: Callable[[Path], Model]
-    requests: Callable[[Config, Dataset], HeldOut]
+    requests: Callable[[Config, Dataset, Model], HeldOut]
     contract: Contract
     answers: Contract
     outputs: Callable[[Outcome[Config]], None] | None = None

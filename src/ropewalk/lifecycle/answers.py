@@ -206,7 +206,7 @@ def monitor(
     kept = read_truths_kept(system, lane)
     if kept is not None and events.height:
         events = join(events, kept).frame
-    held = system.requests(trained, dataset)
+    held = system.requests(trained, dataset, load_model(system, lane, found.model))
     findings = run_checks(
         system.checks(trained, dataset), events, held.reference, system.contract, system.answers, seed=lane.seed
     )

@@ -171,7 +171,7 @@ def rehearse(system: System[Any], config: Any, dataset: Dataset, release: Releas
     if made is not None:
         return made.body
     with stage(lane, system, "rehearse", key) as job:
-        held = system.requests(config, dataset)
+        held = system.requests(config, dataset, stages.load_model(system, lane, release.model))
         begun = time.monotonic()
         with service(system, lane) as url:
             ids, latencies = ask(url, held.requests, lane)

@@ -121,6 +121,9 @@ class Config(Settings):
     )
 
     seed: int = setting(7, "Seed of everything random; any number will do.", low=0)
+    forecast_steps: int = setting(
+        1500, "Gradient steps of the demand forecast: the loss is flat after 1,500.", unit="steps", stage="train", low=1
+    )
     steps: int = setting(
         1500,
         "Gradient steps of the learned policy: where the profit on the choose periods stops rising.",
@@ -165,7 +168,7 @@ class Config(Settings):
 
 def small() -> Config:
     """A life of seconds: 40 made items over 40 weeks, no file and no network."""
-    return Config(sales="made:40x40", train=24, choose=8, replay=8, steps=60, width=8, batch_items=40)
+    return Config(sales="made:40x40", train=24, choose=8, replay=8, steps=60, forecast_steps=200, width=8, batch_items=40)
 
 
 __all__ = ["Config", "small"]
