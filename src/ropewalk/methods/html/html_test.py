@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ropewalk.methods import html
@@ -86,6 +86,7 @@ def test_the_same_input_gives_the_same_bytes():
     assert everything() == everything()
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_string_never_opens_an_element(text):
     assert "<" not in html.safe(text)
@@ -150,6 +151,7 @@ def test_amounts_carry_their_unit(said, expected):
     assert said == expected
 
 
+@settings(deadline=None)
 @given(st.floats(-1e9, 1e9), st.floats(1e-3, 1e9))
 def test_ticks_are_few_round_and_within(low, span):
     found = axes.ticks(low, low + span)
@@ -158,6 +160,7 @@ def test_ticks_are_few_round_and_within(low, span):
     assert all(low - slack <= t <= low + span + slack for t in found)
 
 
+@settings(deadline=None)
 @given(st.dates(date(1970, 1, 1), date(2100, 1, 1)), st.integers(0, 5000))
 def test_calendar_ticks_lie_within_and_are_few(start, length):
     low = float(start.toordinal())

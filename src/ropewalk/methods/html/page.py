@@ -35,9 +35,11 @@ class Card:
 
 
 def page(
-    title: str, *parts: object, lead: object = "", status: tuple[Tone, str] | None = None, foot: object = ""
-) -> str:
-    """The whole file. `lead`: what this is, in a sentence; `status`: the one word that the reader came for."""
+    title: str, *parts: object, lead: object = "", status: tuple[Tone, str] | None = None, foot: object = "",
+    style: str = "", script: str = "",
+) -> str:  # fmt: skip
+    """The whole file. `lead`: what this is, in a sentence; `status`: the one word that the reader came for; `style` and
+    `script`: what this page adds to the common ones (trusted text, written as it is)."""
     head = tag(
         "header",
         tag("h1", title),
@@ -54,9 +56,9 @@ def page(
         # The browser itself refuses any address outside this file.
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
         "script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
-        f"<title>{safe(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
+        f"<title>{safe(title)}</title>\n<style>{CSS}{style}</style>\n</head>\n<body>\n"
         + "\n".join(body)
-        + f"\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
+        + f"\n<script>{SCRIPT}{script}</script>\n</body>\n</html>\n"
     )
 
 
