@@ -6,8 +6,8 @@ are the forecast over the protection interval, z and k the tuned parameters of t
 where training starts, it is the rule itself. It reads the forecast's features (history, price, promotions done and planned,
 calendar), the costs as ratios, the lead time, the stock and the pipeline. Trained by learned_fit.py.
 
-The forward is written once for NumPy (answers and evaluation, in float32 and blocks of BLOCK rows) and for JAX (training).
-The evaluation replays the NumPy function that serves, so evaluated and served orders are the same by construction; JAX's
+The forward is written once for NumPy (answers and evaluation, in blocks of BLOCK rows), for floats (one row) and for JAX
+(training). The evaluation replays the NumPy function that serves, so evaluated and served orders are the same by construction; JAX's
 differ from them only where a level falls on a rounding edge. Letters: N rows, F features, G inputs, C channels.
 """
 
@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ropewalk.systems.inventory.features import AT, Terms, Window, in_blocks, pack
+from ropewalk.systems.inventory import scalars
+from ropewalk.systems.inventory.features import AT, BLOCK, Terms, Window, in_blocks, pack
 from ropewalk.systems.inventory.forecast import Forecast, outlook_of_block
 from ropewalk.systems.inventory.rules import Known, Levels, Order, forecast_levels, place, spread_over, total
 
@@ -29,7 +30,6 @@ FIXED_INPUTS = 7  # besides the features
 STATE_INPUTS = 5
 Z_RANGE = (-6.0, 8.0)  # standard deviations: from not stocking at all to far beyond what holding costs allow
 LOG_QUANTITY = 2.0  # the order quantity is moved by at most a factor of e^2
-STOCK_MIX = np.array([[1, 0, 0, 1, 1], [0, 1, 0, 1, 1], [0, 0, 1, 0, 1]], np.float32)  # each, soon, position
 
 
 class Weights(NamedTuple):
@@ -52,16 +52,31 @@ class Learned:
     quantity: float
 
 
-def economics(known: Known, xp: ModuleType = np) -> Array:
-    """[N,7] what does not depend on stock, as ratios: costs to the unit cost, forecast to the item's own level."""
-    money = (known.order_cost_usd, known.holding_usd, xp.maximum(known.price + known.lost_sale_usd, 0.0))
-    units = (total(known.each, known.cover, xp), spread_over(known, xp), known.each[..., -1])
-    ratios = xp.concatenate(
-        [xp.stack(money, -1) / (known.unit_cost + 1e-3)[..., None], xp.stack(units, -1) / known.mean[..., None]],
-        axis=-1,
+def ratios(known: Known, xp: ModuleType = np) -> tuple[Array, ...]:
+    """Seven columns [N] that do not depend on stock: costs to the unit cost, forecast to the item's own level, cover."""
+    cost = 1.0 / (known.unit_cost + 1e-3)
+    own = 1.0 / known.mean
+    last = known.each[-1] if xp is scalars else known.each[..., -1]
+    return (
+        known.order_cost_usd * cost + 1e-3,
+        known.holding_usd * cost + 1e-3,
+        xp.maximum(known.price + known.lost_sale_usd, 0.0) * cost + 1e-3,
+        total(known.each, known.cover, xp) * own + 1e-3,
+        spread_over(known, xp) * own + 1e-3,
+        last * own + 1e-3,
+        known.cover,
     )
-    logs = xp.log(ratios + 1e-3)
-    return xp.concatenate([logs, (known.cover * 0.5 - 1.5)[..., None]], axis=-1)
+
+
+def economics(known: Known, xp: ModuleType = np) -> Array:
+    """[N,7] float32: logarithms of the ratios, and the cover."""
+    return logs(xp.stack(ratios(known, xp), axis=-1), xp)
+
+
+def logs(columns: Array, xp: ModuleType = np) -> Array:
+    """[N,7] ratios as the network reads them."""
+    out = xp.log(columns)
+    return xp.concatenate([out[..., :-1], columns[..., -1:] * 0.5 - 1.5], axis=-1).astype(np.float32)
 
 
 def stock_of(on_hand: Array, pipeline: Array, xp: ModuleType = np) -> Array:
@@ -69,10 +84,14 @@ def stock_of(on_hand: Array, pipeline: Array, xp: ModuleType = np) -> Array:
     return xp.stack([on_hand, pipeline[..., 0], pipeline[..., 1:].sum(-1)], axis=-1)
 
 
-def stock_inputs(protected: Array, stock: Array) -> Array:
-    """[N,5] stock, arrivals and position against the demand to protect [N], each within 0..1."""
-    mixed = stock @ STOCK_MIX
-    return mixed / (mixed + (protected + np.float32(1.0))[..., None])
+def stock_inputs(protected: Array, stock: Array) -> tuple[Array, ...]:
+    """Five columns [N]: stock, arrivals and position against the demand to protect [N], each within 0..1. `stock` [N,3]
+    columns in front."""
+    on_hand, due_next, due_later = stock
+    soon = on_hand + due_next
+    return tuple(
+        units / (units + (protected + 1.0)) for units in (on_hand, due_next, due_later, soon, soon + due_later)
+    )
 
 
 def corrections(weights: Weights, inputs: Array, xp: ModuleType = np) -> Array:
@@ -82,50 +101,63 @@ def corrections(weights: Weights, inputs: Array, xp: ModuleType = np) -> Array:
     return hidden @ weights.out + weights.out_bias
 
 
+def moves(weights: Weights, z: float, quantity: float, inputs: Array, xp: ModuleType = np) -> tuple[Array, Array]:
+    """z [N] and order quantity [N] (in Harris's) of each row: the rule's, moved by the network."""
+    change = corrections(weights, inputs, xp)
+    factor = xp.exp(xp.minimum(xp.maximum(change[..., 1], -LOG_QUANTITY), LOG_QUANTITY))
+    return xp.minimum(xp.maximum(change[..., 0] + z, Z_RANGE[0]), Z_RANGE[1]), factor * quantity
+
+
 def levels_at(weights: Weights, z: float, quantity: float, known: Known, fixed: Array, stock: Array,
               xp: ModuleType = np) -> Levels:  # fmt: skip
-    """The levels of (s, S) on the forecast, moved by the network. `fixed` [N,F+7] features and economics."""
-    protected = known.mean * (xp.exp(fixed[..., -4]) - np.float32(1e-3))  # economics holds its logarithm
-    inputs = xp.concatenate([fixed, stock_inputs(protected, stock)], axis=-1)
-    change = corrections(weights, inputs, xp)
-    lowest, highest = (
-        np.array(bound, np.float32) for bound in zip(Z_RANGE, (-LOG_QUANTITY, LOG_QUANTITY), strict=True)
-    )
-    start = np.array([z, 0.0], np.float32)
-    held = xp.minimum(xp.maximum(change + start, lowest), highest)
-    return forecast_levels(held[..., 0], np.float32(quantity) * xp.exp(held[..., 1]), known, xp)
+    """The levels of (s, S) on the forecast, moved by the network. `fixed` [N,F+7] features and economics; `stock` [N,3]."""
+    protected = total(known.each, known.cover, xp)
+    columns = stock_inputs(protected, (stock[..., 0], stock[..., 1], stock[..., 2]))
+    inputs = xp.concatenate([fixed, xp.stack(columns, axis=-1).astype(np.float32)], axis=-1)
+    moved = moves(weights, z, quantity, inputs, xp)
+    return forecast_levels(*(m if xp is not np else m.astype(np.float64) for m in moved), known, xp)
 
 
 def levels_of_rows(model: Learned, known: Known, stock: Array) -> Levels:
-    """The levels of one block of exactly BLOCK rows, in float32; `stock` [N,3] as stock_of."""
+    """The levels of one block of exactly BLOCK rows: the network in float32, the rule in float64; `stock` as stock_of."""
+    known = _wide(known)
     fixed = np.concatenate([known.features, economics(known)], axis=-1)
-    return levels_at(model.weights, model.z, model.quantity, known, fixed, stock)
+    return levels_at(model.weights, model.z, model.quantity, known, fixed, stock.astype(np.float64))
+
+
+def _wide(known: Known) -> Known:
+    """All but the features in float64, as Python's floats are."""
+    wide = (column.astype(np.float64) for column in known)
+    return Known(*wide)._replace(features=known.features)
 
 
 def levels_of_block(model: Learned, known: Known, on_hand: Array, pipeline: Array) -> Levels:
     """The same with a pipeline [N,L] of any length."""
-    return levels_of_rows(model, known, stock_of(on_hand, pipeline).astype(np.float32))
+    return levels_of_rows(model, known, stock_of(on_hand, pipeline))
 
 
 def policy(model: Learned) -> Any:
     """As the simulator takes it: the very function that serves answers."""
 
     def order(known: Known, on_hand: Array, pipeline: Array) -> Order:
-        stock = stock_of(on_hand, pipeline).astype(np.float32)
+        stock = stock_of(on_hand, pipeline)
         levels = Levels(*in_blocks(lambda *c: levels_of_rows(model, Known(*c[:-1]), c[-1]), *known, stock))
-        return place(levels, on_hand + pipeline.sum(-1), known)
+        return place(levels, on_hand + pipeline.sum(-1), _wide(known))
 
     return order
 
 
 class Answer(NamedTuple):
-    """What the policy says of N rows."""
+    """What the policy says of N rows, with the forecast behind it."""
 
     units: Array  # [N] order now, packs and minimum honoured
     reorder: Array  # [N] units: order when the position is at or under it
     up_to: Array  # [N] units
     expected: Array  # [N] units: mean demand over the cover
-    spread: Array  # [N] units: its standard deviation; with `forecast.above` the chance of a stock-out
+    deviation: Array  # [N] units: its standard deviation; with `forecast.above` the chance of a stock-out
+    each: Array  # [N,H] units: mean demand of each period
+    spread: Array  # [N,H] units: standard deviation of the first 1..H periods together
+    price: Array  # [N] USD: recent mean
 
 
 def known_of_rows(forecast: Forecast, rows: Array, classic: bool = True) -> Known:
@@ -142,15 +174,42 @@ def known_of_block(forecast: Forecast, window: Window, terms: Terms) -> Known:
 
 def answer_of_block(forecast: Forecast, model: Learned, rows: Array) -> Answer:
     """One block of exactly BLOCK packed rows."""
-    known = known_of_rows(forecast, rows, classic=False)
-    stock = rows[:, AT["stock"]]
+    known = _wide(known_of_rows(forecast, rows, classic=False))
+    stock = rows[:, AT["stock"]].astype(np.float64)
     levels = levels_of_rows(model, known, stock)
-    order = place(levels, stock.sum(-1), known)
-    return Answer(order.units, levels.reorder, levels.up_to, total(known.each, known.cover), spread_over(known))
+    position = stock[:, 0] + stock[:, 1] + stock[:, 2]
+    expected, deviation = total(known.each, known.cover), spread_over(known)
+    units = place(levels, position, known).units
+    return Answer(units, levels.reorder, levels.up_to, expected, deviation, known.each, known.spread, known.price)
+
+
+def answer_of_row(forecast: Forecast, model: Learned, rows: Array) -> Answer:
+    """One packed row [1,ROW]: the networks in the same block as ever, all else on floats. The bits are those of a block."""
+    block = np.zeros((BLOCK, rows.shape[1]), np.float32)
+    block[0] = rows[0]
+    seen = outlook_of_block(forecast, block, classic=False)
+    level, price = seen.level.item(0), seen.price.item(0)
+    cover, *terms = rows[0, AT["terms"]].tolist()
+    each, spread = seen.each[0].tolist(), seen.spread[0].tolist()
+    known: Known = Known(level, 0.0, each, spread, None, cover, price, *terms)
+    stock = rows[0, AT["stock"]].tolist()
+    inputs = np.zeros((BLOCK, model.weights.first.shape[0]), np.float32)
+    features = seen.features.shape[1]
+    inputs[0, :features] = seen.features[0]
+    inputs[0, features : features + FIXED_INPUTS] = logs(np.array(ratios(known, scalars)))
+    expected = total(each, cover, scalars)
+    inputs[0, features + FIXED_INPUTS :] = stock_inputs(expected, stock)
+    z, quantity = moves(model.weights, model.z, model.quantity, inputs)
+    levels = forecast_levels(z.item(0), quantity.item(0), known, scalars)
+    units = place(levels, stock[0] + stock[1] + stock[2], known, scalars).units
+    row = units, levels.reorder, levels.up_to, expected, spread_over(known, scalars), each, spread, price
+    return Answer(*(np.array([value]) for value in row))
 
 
 def answer(forecast: Forecast, model: Learned, rows: Array) -> Answer:
-    """Any number of packed rows (features.pack); one row takes the same path as a million."""
+    """Any number of packed rows (features.pack)."""
+    if len(rows) == 1:
+        return answer_of_row(forecast, model, rows)
     return Answer(*in_blocks(lambda block: answer_of_block(forecast, model, block), rows))
 
 

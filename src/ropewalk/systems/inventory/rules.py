@@ -1,6 +1,7 @@
 """Classic replenishment rules, all of one shape: parameters + what is known when ordering -> levels -> order.
 
-One code for NumPy (the answer path) and for JAX (tuning, learning): the array module is an argument, `xp`.
+One code for NumPy (answers), for JAX (tuning, learning) and for floats (one row, scalars.py): the array module is an
+argument, `xp`.
 Letters: N rows (items, or items at many dates), H periods ahead, P the protection interval.
 
 Sources: base-stock and (s, S): Snyder & Shen, Fundamentals of Supply Chain Theory (2nd ed.), ch. 4; the order quantity
@@ -16,6 +17,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from ropewalk.systems.inventory import scalars
 
 Array = Any  # a NumPy or a JAX array
 
@@ -78,15 +81,24 @@ def place(levels: Levels, position: Array, known: Known, xp: ModuleType = np) ->
 
 
 def total(each: Array, periods: Array, xp: ModuleType = np) -> Array:
-    """[N] units: a forecast [N,H] summed over a number of periods [N], whole or not; past H at the rate of the last."""
+    """[N] units: a forecast [N,H] summed over a number of periods [N], whole or not; past H at the rate of the last.
+    Summed in order, so that one row on floats (scalars.py) has the bits of a batch."""
+    if xp is scalars:
+        return _total_of_row(each, periods)
     ahead = each.shape[-1]
-    shares = xp.minimum(xp.maximum(periods[..., None] - np.arange(ahead, dtype=np.float32), 0.0), _most(ahead))
-    return xp.vecdot(each, shares)
+    shares = xp.minimum(xp.maximum(periods[..., None] - np.arange(ahead), 0.0), _most(ahead))
+    return xp.cumsum(each * shares, axis=-1)[..., -1] if xp is np else xp.vecdot(each, shares)
 
 
-def over(ahead: Array, periods: Array) -> Array:
-    """`total` of a cumulative forecast [N,H], in NumPy."""
-    return total(np.diff(ahead, axis=-1, prepend=0.0), periods)
+def _total_of_row(each: list[float], periods: float) -> float:
+    last = len(each) - 1
+    out = 0.0
+    for h, units in enumerate(each):
+        share = periods - h
+        if share <= 0.0:
+            break
+        out += units * (share if share < 1.0 or h == last else 1.0)
+    return out
 
 
 @cache
@@ -95,13 +107,21 @@ def _most(ahead: int) -> np.ndarray:
     return np.array([1.0] * (ahead - 1) + [np.inf], np.float32)
 
 
+def over(ahead: Array, periods: Array) -> Array:
+    """`total` of a cumulative forecast [N,H], in NumPy."""
+    return total(np.diff(ahead, axis=-1, prepend=0.0), periods)
+
+
 def spread_over(known: Known, xp: ModuleType = np) -> Array:
     """[N] units: standard deviation of the demand over the cover; past H it grows as the square root of time."""
-    ahead = known.spread.shape[-1]
-    at = xp.minimum(known.cover, np.float32(ahead))[..., None] == np.arange(1, ahead + 1, dtype=np.float32)
-    return xp.vecdot(known.spread, at.astype(np.float32)) * xp.sqrt(
-        xp.maximum(known.cover * np.float32(1 / ahead), 1.0)
-    )
+    if xp is scalars:
+        ahead = len(known.spread)
+        within = known.spread[int(min(known.cover, ahead)) - 1]
+    else:
+        ahead = known.spread.shape[-1]
+        at = xp.minimum(known.cover, ahead * 1.0)[..., None] == np.arange(1, ahead + 1)
+        within = xp.where(at, known.spread, 0.0).sum(-1)
+    return within * xp.sqrt(xp.maximum(known.cover / ahead, 1.0))
 
 
 def economic_quantity(known: Known, rate: Array, xp: ModuleType = np) -> Array:
@@ -156,7 +176,8 @@ def forecast_levels(z: Array, quantity: Array, known: Known, xp: ModuleType = np
 
 def harris_periods(known: Known, xp: ModuleType = np) -> Array:
     """[N] periods of mean forecast demand that Harris's quantity lasts: sqrt(2 K / (h m))."""
-    rate = xp.vecdot(known.each, np.full(known.each.shape[-1], 1.0 / known.each.shape[-1], np.float32))
+    ahead = len(known.each) if xp is scalars else known.each.shape[-1]
+    rate = total(known.each, ahead + 0.0 * known.cover, xp) / ahead
     return xp.sqrt(2.0 * known.order_cost_usd / (xp.maximum(known.holding_usd, 1e-9) * xp.maximum(rate, 1e-3)))
 
 
