@@ -5,7 +5,7 @@ answers, calls      a model's columns as rows, and when its call needs a thread
 app, pages          the ASGI application: /predict on a lean path, the rest through Starlette
 journal             events in a local file before the answer is sent, sealed into the store in batches
 server              the process: listen, take over releases, stop without losing anything
-batch               the same answers for files
+batch               the same answers for files; chunks, files: their rows as a caller would send them
 
 Nothing here knows the store or the registry: `current` and `append` are handed in.
 """

@@ -18,13 +18,16 @@ class Answers:
         self.contract = contract
         self.names = contract.names
 
-    def rows(self, columns: Columns, count: int) -> list[dict[str, Any]]:
-        """One mapping a row. StageError when the model broke its promise of a row for each row."""
-        values = []
+    def check(self, columns: Columns, count: int) -> None:
+        """StageError when the model broke its promise of every column, with a value for each row."""
         for name in self.names:
             if name not in columns:
                 raise StageError(f"the model gave no column {name!r}; it gave {', '.join(columns)}")
             if len(columns[name]) != count:
                 raise StageError(f"the model gave {len(columns[name])} values of {name!r} for {count} rows")
-            values.append(columns[name].tolist())
+
+    def rows(self, columns: Columns, count: int) -> list[dict[str, Any]]:
+        """One mapping a row."""
+        self.check(columns, count)
+        values = [columns[name].tolist() for name in self.names]
         return [dict(zip(self.names, row, strict=True)) for row in zip(*values, strict=True)]

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 INLINE_S = 0.002  # a call that is expected to take longer goes to a thread
+HANG_S = 0.1  # no busy machine holds a quick call up for so long
 THREADS = 4
 
 
@@ -25,7 +26,7 @@ class Caller:
     """How long the calls of one release take, and the threads that slow ones may have."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0  # of a call lately: up at once, down slowly
+        self.seconds = 0.0  # of a call of one row, lately
         self.row_seconds = 0.0  # of a row in a call of many, likewise
         self._free = asyncio.Semaphore(THREADS)
 
@@ -47,9 +48,9 @@ class Caller:
         finally:
             seconds = time.perf_counter() - start
             if rows == 1:
-                self.seconds = _worst_lately(self.seconds, seconds)
+                self.seconds = _lately(self.seconds, seconds)
             else:
-                self.row_seconds = _worst_lately(self.row_seconds, max(0.0, seconds - self.seconds) / rows)
+                self.row_seconds = _lately(self.row_seconds, max(0.0, seconds - self.seconds) / rows)
 
     def _in_thread(self, function: Callable[[], Result]) -> asyncio.Future[Result]:
         """A daemon thread, so that a model that hangs cannot keep the process from ending."""
@@ -74,5 +75,6 @@ class Caller:
         return future
 
 
-def _worst_lately(before: float, now: float) -> float:
-    return max(now, 0.9 * before + 0.1 * now)
+def _lately(before: float, now: float) -> float:
+    """A mean that one call held up by a busy machine does not move over the limit, two in a row do, a hang at once."""
+    return now if now > HANG_S else 0.8 * before + 0.2 * min(now, 4 * INLINE_S)

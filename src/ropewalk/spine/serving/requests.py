@@ -26,6 +26,7 @@ INT64 = (-(2**63), 2**63 - 1)
 _PYTHON: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool, "date": date}
 _NUMPY: dict[str, Any] = {"int": "i8", "float": "f8", "str": "O", "bool": "?", "date": "M8[D]"}
 _NULLABLE: dict[str, Any] = {**_NUMPY, "int": "f8", "bool": "O"}
+_EPOCH = date(1970, 1, 1).toordinal()
 
 EventId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]*$")]
 
@@ -44,7 +45,7 @@ class Requests:
         self.row = _struct(contract)
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.row | list[self.row])  # type: ignore[name-defined]
         self.lines: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.row)
-        self._dtypes = [(c.name, _dtype(c), c) for c in contract.columns]
+        self._makers = [(c.name, _maker(c)) for c in contract.columns]
         self._keys = [contract.names.index(k) for k in contract.keys]
 
     def decode(self, body: bytes) -> tuple[list[Any], bool]:
@@ -83,20 +84,20 @@ class Requests:
 
     def columns(self, rows: Sequence[Any]) -> Columns:
         """Rows as a model reads them: one array a column, in the order of the contract."""
-        values = list(zip(*map(msgspec.structs.astuple, rows), strict=True))
-        return {
-            name: np.array(value, dtype) if column.length is None else _lists(value, dtype, column.length)
-            for (name, dtype, column), value in zip(self._dtypes, values, strict=False)
-        }
+        values = zip(*map(msgspec.structs.astuple, rows), strict=True)
+        return {name: make(value) for (name, make), value in zip(self._makers, values, strict=False)}
 
 
-def _lists(value: Sequence[Any], dtype: Any, length: int) -> np.ndarray[Any, Any]:
-    """[rows, length]; a null list is a row of nulls."""
-    return np.array([[None] * length if v is None else v for v in value], dtype).reshape(len(value), length)
-
-
-def _dtype(column: Column) -> Any:
-    return (_NULLABLE if not column.required and column.default is None else _NUMPY)[column.kind]
+def _maker(column: Column) -> Callable[[Sequence[Any]], np.ndarray[Any, Any]]:
+    """The function that makes a column's array of its values; a null list is a row of nulls."""
+    dtype = np.dtype((_NULLABLE if not column.required and column.default is None else _NUMPY)[column.kind])
+    length = column.length
+    if length is not None:
+        nulls = [None] * length
+        return lambda value: np.array([nulls if v is None else v for v in value], dtype).reshape(len(value), length)
+    if column.kind == "date" and column.required:  # four times as fast as from date objects
+        return lambda value: np.array([v.toordinal() - _EPOCH for v in value], np.int64).view(dtype)
+    return lambda value: np.array(value, dtype)
 
 
 def _struct(contract: Contract) -> Any:

@@ -53,8 +53,9 @@ def serve(
     routes: Sequence[Any] = (),
     on_ready: Callable[[str], None] | None = None,
     ready_file: Path | None = None,
+    stop: threading.Event | None = None,
 ) -> int:
-    """Serve what `current()` names until a signal says stop; 0 when every event is stored or kept.
+    """Serve what `current()` names until a signal, or `stop`, says so; 0 when every event is stored or kept.
 
     `current` is called again and again: it should return the same record while nothing changed. `append` gets batches
     of events and may raise: they are kept in `journal` and handed over again, so it has to count an event id once.
@@ -76,7 +77,7 @@ def serve(
             on_ready(url)
 
     try:
-        _loop(app, listening, lambda stop: _follow(app, current, poll_s, stop, ready))
+        _run(app, listening, stop or threading.Event(), lambda over: _follow(app, current, poll_s, over, ready))
     finally:
         listening.close()
         if ready_file is not None:
@@ -86,8 +87,8 @@ def serve(
     return 0
 
 
-def _loop(app: App, listening: socket.socket, follow: Callable[[threading.Event], None]) -> None:
-    """Run the server and, in a thread, `follow`. Raises what `follow` raised."""
+def _run(app: App, listening: socket.socket, stop: threading.Event, follow: Callable[[threading.Event], None]) -> None:
+    """Run the server and, in a thread, `follow`, until `stop` is set. Raises what `follow` raised."""
     import uvicorn
 
     settings = uvicorn.Config(
@@ -105,7 +106,6 @@ def _loop(app: App, listening: socket.socket, follow: Callable[[threading.Event]
     )
     server = uvicorn.Server(settings)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # ours: theirs ends by a signal
-    stop = threading.Event()
     failed: list[BaseException] = []
 
     def end(*_: Any) -> None:
@@ -117,7 +117,7 @@ def _loop(app: App, listening: socket.socket, follow: Callable[[threading.Event]
             follow(stop)
         except BaseException as error:
             failed.append(error)
-            end()
+        end()
 
     with _on_signals(end):
         thread = threading.Thread(target=run, daemon=True, name="ropewalk-releases")
