@@ -27,7 +27,7 @@ COMMON = {  # what people call a column; it is suggested, never assumed
     "unit_cost": ("cost", "purchase_price", "cogs"),
 }
 MOST_PROBLEMS = 62  # as many as a mask of 64 bits holds
-ROW, MASK = "_ropewalk_row", "_ropewalk_mask"
+ROW, MASK, VALUE = "_ropewalk_row", "_ropewalk_mask", "_ropewalk_value_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,14 @@ def _check(
     frame, notes = _named(frame, contract, where, columns)
     schema = frame.collect_schema()
     formats = {c.name: date_format or _format(frame, c, schema, where) for c in contract.columns if c.name in schema}
-    rules, exprs = _rules(contract, schema, where, formats)
+    rules, values = _rules(contract, schema, where, formats)
     mask = pl.sum_horizontal(
         [pl.when(r.bad.fill_null(False)).then(pl.lit(1 << i, pl.Int64)).otherwise(0) for i, r in enumerate(rules)]
         or [pl.lit(0, pl.Int64)]
     )
-    table = frame.select(*exprs, mask.alias(MASK)).collect(engine="streaming")
+    plain = frame.with_columns(typed.text(name) for name, kind in schema.items() if kind == pl.String)
+    staged = plain.with_columns(v.alias(VALUE + name) for name, v in values.items())  # so that each is computed once
+    table = staged.select(*[_filled(c) for c in contract.columns], mask.alias(MASK)).collect(engine="streaming")
     table, rules = _repeated(table, contract, rules)
     if table.is_empty():
         raise DataError([f"{where}: the table has the columns but no row."])
@@ -144,14 +146,14 @@ def _format(frame: pl.LazyFrame, column: Column, schema: pl.Schema, where: str) 
 
 def _rules(
     contract: Contract, schema: pl.Schema, where: str, formats: Mapping[str, str | None]
-) -> tuple[list[Rule], list[pl.Expr]]:
-    """What makes a row bad, and the typed columns."""
+) -> tuple[list[Rule], dict[str, pl.Expr]]:
+    """What makes a row bad, and name -> the typed column. Rules read the given column and, under VALUE, the typed one."""
     rules: list[Rule] = []
-    exprs: list[pl.Expr] = []
+    values: dict[str, pl.Expr] = {}
     wrong = []
     for column in contract.columns:
         if column.name not in schema:
-            exprs.append(_absent(column))
+            values[column.name] = _absent(column)
             continue
         kind = schema[column.name]
         value = typed.typed(column, kind, formats[column.name])
@@ -161,12 +163,16 @@ def _rules(
                 f"{where}: column {column.name} is of type {kind}; it must be {says}. Convert it before you export."
             )
             continue
-        rules += _of(column, typed.raw(column.name, kind), value, formats[column.name])
-        filled = value if column.default is None else value.fill_null(pl.lit(column.default))
-        exprs.append(filled.alias(column.name))
+        rules += _of(column, pl.col(column.name), pl.col(VALUE + column.name), formats[column.name])
+        values[column.name] = value
     if wrong:
         raise DataError(wrong)
-    return rules[:MOST_PROBLEMS], exprs
+    return rules[:MOST_PROBLEMS], values
+
+
+def _filled(column: Column) -> pl.Expr:
+    value = pl.col(VALUE + column.name)
+    return (value if column.default is None else value.fill_null(pl.lit(column.default))).alias(column.name)
 
 
 def _absent(column: Column) -> pl.Expr:

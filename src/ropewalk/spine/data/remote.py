@@ -22,6 +22,8 @@ def remote_files(address: str) -> list[str]:
     from ropewalk.spine.data.sources import ENDINGS, ending
 
     if ending(address):
+        if not _listing(address):
+            raise _nothing(address)
         return [address]
     tables = [f"s3://{_bucket(address)}/{o['path']}" for o in _listing(address) if ending(str(o["path"]))]
     if not tables:
@@ -37,6 +39,12 @@ def remote_fingerprint(address: str) -> str:
             "file", address, hint="Nothing lies at that address; look at bucket, path and AWS_ENDPOINT_URL."
         )
     return "\n".join(f"{o['path']} {o['size']} {o.get('e_tag')}" for o in found)
+
+
+def _nothing(address: str) -> MissingError:
+    return MissingError(
+        "file", address, hint="Nothing lies at that address; look at bucket, path and AWS_ENDPOINT_URL."
+    )
 
 
 def _bucket(address: str) -> str:

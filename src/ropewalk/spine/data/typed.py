@@ -19,8 +19,10 @@ SAYS = {
     "bool": "true or false (or 1 and 0, yes and no)",
     "date": "a date",
 }
+WITH_TIME = "%Y-%m-%d and a time"  # ISO; what stands behind the day is dropped
 SHAPES = (  # what the first date of a column looks like -> its format
-    (r"\d{4}-\d{2}-\d{2}([T ].*)?", "%Y-%m-%d"),
+    (r"\d{4}-\d{2}-\d{2}", "%Y-%m-%d"),
+    (r"\d{4}-\d{2}-\d{2}[T ].*", WITH_TIME),
     (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
     (r"(19|20)\d{6}", "%Y%m%d"),
     (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
@@ -36,13 +38,11 @@ def text(name: str) -> pl.Expr:
     return pl.when(stripped.str.len_bytes() > 0).then(stripped)
 
 
-def raw(name: str, kind: pl.DataType) -> pl.Expr:
-    """The column as given; in a column of strings an empty one is null."""
-    return text(name) if kind == pl.String else pl.col(name)
-
-
 def typed(column: Column, kind: pl.DataType, date_format: str | None) -> pl.Expr | None:
-    """The column as `column.kind`, null where a value is not; None when no value of type `kind` could be."""
+    """The column as `column.kind`, null where a value is not; None when no value of type `kind` could be.
+
+    A column of strings has gone through `text` before.
+    """
     name = column.name
     if column.length is not None:
         inner = TYPES[column.kind]
@@ -54,7 +54,7 @@ def typed(column: Column, kind: pl.DataType, date_format: str | None) -> pl.Expr
     if column.kind == "date":
         return _date(name, kind, date_format)
     if kind == pl.String:
-        return _from_text(column.kind, text(name))
+        return _from_text(column.kind, pl.col(name))
     if column.kind == "str":
         whole = kind.is_integer() or kind == pl.Boolean
         return pl.col(name).cast(pl.String if whole or not kind.is_float() else pl.Int64, strict=False).cast(pl.String)
@@ -93,8 +93,8 @@ def _date(name: str, kind: pl.DataType, date_format: str | None) -> pl.Expr | No
         return pl.col(name).dt.date()
     if kind != pl.String:
         return None
-    value = text(name)
-    if date_format in (None, "%Y-%m-%d"):  # also with a time of day behind it, which is dropped
+    value = pl.col(name)
+    if date_format in (None, WITH_TIME):
         rest = value.str.slice(10, 1)
         iso = value.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
         return pl.when((rest == "") | rest.is_in(["T", " "])).then(iso)
@@ -107,6 +107,8 @@ def date_format(frame: pl.LazyFrame, name: str, where: str) -> str | None:
     03/04/2024 is read only if some other row shows which number is the day: DataError otherwise.
     """
     first = frame.select(text(name)).drop_nulls().head(50).collect().to_series().to_list()
+    if any(len(value) > 10 and re.match(r"\d{4}-\d{2}-\d{2}[T ]", value) for value in first):
+        return WITH_TIME
     for value in first[:1]:
         for shape, found in SHAPES:
             if re.fullmatch(shape, value):
