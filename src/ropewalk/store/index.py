@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from ropewalk.errors import StoreError
-from ropewalk.store.blobs import fsync, make_folder
+from ropewalk.store.blobs import fsync_all, make_folder
 
 T = TypeVar("T")
 Mode = Literal["read", "write", "alone"]
@@ -184,8 +184,7 @@ class Sqlite:
                     raise
                 time.sleep(0.01)
         connection.execute("PRAGMA synchronous = NORMAL")
-        for made in (path, path.parent):  # once, instead of at every step of the change
-            fsync(made)
+        fsync_all((path, path.parent))  # once, instead of at every step of the change
         connection.execute("BEGIN IMMEDIATE")
         create(SqliteSql(connection), serial="INTEGER PRIMARY KEY AUTOINCREMENT", real="REAL")
         connection.execute("COMMIT")

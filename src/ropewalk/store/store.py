@@ -40,6 +40,7 @@ class Store:
         self._cache = place if isinstance(place, Folder) else Folder(local)
         self._own_local = own_local
         self._registered = False
+        self._mark = ""
         self._loose: set[str] = set()  # put without fsync
         self._verified: dict[str, tuple[int, int, int]] = {}  # hash -> inode, mtime, size of the file that was hashed
 
@@ -285,9 +286,8 @@ class Store:
             return
         key = f"place {self.url}"
         if not self._index.run(lambda sql: sql.all("SELECT 1 FROM meta WHERE key = ?", key)):
-            mark = f"indexes/{self._index.id}"
-            self._place.put(mark, self._index.url.encode(), durable=False, absent=True)
-            self._place.sync((mark,))
+            self._mark = f"indexes/{self._index.id}"  # flushed with the first blobs
+            self._place.put(self._mark, self._index.url.encode(), durable=False, absent=True)
             insert = "INSERT INTO meta (key, value) VALUES (?, '') ON CONFLICT DO NOTHING"
             self._index.run(lambda sql: sql.do(insert, key), "write")
         self._registered = True
@@ -341,8 +341,9 @@ class Store:
 
     def _make_durable(self, hashes: set[str]) -> None:
         loose = self._loose & hashes
-        self._place.sync(map(_key, sorted(loose)))
+        self._place.sync([*map(_key, sorted(loose)), *([self._mark] if self._mark else [])])
         self._loose -= loose
+        self._mark = ""
 
     def _members(self, manifests: set[str]) -> set[str]:
         query = "SELECT hash FROM trees WHERE manifest = ?"
