@@ -79,7 +79,7 @@ def snapshot(config: Config, raw: Raw, job: Job) -> Snapshot:
     items, notes["items"] = data_items.items(config, table, train, raw.items, raw.names)
     start = data_stock.start_stock(table, items, train)
     stock, notes["stock"] = data_stock.stock_now(start, raw.stock, _last_on_hand(lines))
-    history = data_history.finished(table)
+    history = data_history.finished(table, items)
     end = int(calendar["period"].max())  # type: ignore[arg-type]
     tables = {
         "history": history,
@@ -91,6 +91,8 @@ def snapshot(config: Config, raw: Raw, job: Job) -> Snapshot:
         "set_aside": pl.DataFrame(log, schema=data_clean.SET_ASIDE),
     }
     notes |= raw.notes | _facts(config, tables, prices, empty)
+    for rule in log:
+        job.note(f"set aside: {rule['rule']}: {rule['rows']:,} rows, {rule['units']:,.0f} units ({rule['reason']})")
     _tell(job, 4)
     as_of = datetime.combine(data_periods.first_day(config, end + 1), datetime.min.time(), UTC)
     return Snapshot(as_of=as_of, tables=tables, notes=notes)

@@ -94,6 +94,8 @@ def with_prices(table: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, Any]]:
     }
 
 
-def finished(table: pl.DataFrame) -> pl.DataFrame:
-    """The history table, its columns in order; a price that nobody knows is 0."""
-    return table.select(HISTORY).with_columns(pl.col("price").fill_null(0.0), pl.col("ordered").cast(pl.Float64))
+def finished(table: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """The history table, its columns in order; an item without any price has the one that is assumed for it."""
+    table = table.join(items.select(*KEY, "price_usd"), on=KEY, how="left", maintain_order="left")
+    assumed = pl.col("price").fill_null(pl.col("price_usd"))
+    return table.with_columns(assumed, pl.col("ordered").cast(pl.Float64)).select(HISTORY)

@@ -28,6 +28,7 @@ ITEMS = {
     "holding_usd": pl.Float64,  # a unit and period
     "lost_sale_usd": pl.Float64,  # a unit, beyond its margin
 }
+PRICE_IF_UNKNOWN = 1.0  # neither price nor cost: money then counts units
 TERMS = ("lead_time_periods", "review_every_periods", "pack_size", "min_order")
 
 
@@ -51,10 +52,13 @@ def items(
         return (pl.coalesce(known) if known else pl.lit(None)).cast(kind)
 
     cost = first("unit_cost", "_unit_cost", kind=pl.Float64)
-    by_margin = pl.col("price_usd") * (1 - config.gross_margin)
+    keep = 1 - config.gross_margin
     table = table.with_columns(
-        unit_cost_known=cost.is_not_null(), unit_cost_usd=pl.coalesce(cost, by_margin).fill_null(0.0)
+        _price_known=pl.col("price_usd").is_not_null(), unit_cost_known=cost.is_not_null(), _cost=cost
     )
+    table = table.with_columns(price_usd=pl.coalesce("price_usd", pl.col("_cost") / keep, pl.lit(PRICE_IF_UNKNOWN)))
+    table = table.with_columns(unit_cost_usd=pl.coalesce("_cost", pl.col("price_usd") * keep))
+    price_assumed = int((~table["_price_known"]).sum())
     terms = {t: first(t, kind=pl.Int64).fill_null(getattr(config, t)) for t in TERMS}
     table = table.select(
         *KEY,
@@ -64,7 +68,7 @@ def items(
         status=first("status").fill_null("active"),
         unit_cost_usd=pl.col("unit_cost_usd"),
         unit_cost_known=pl.col("unit_cost_known"),
-        price_usd=pl.col("price_usd").fill_null(0.0),
+        price_usd=pl.col("price_usd"),
         order_days=first("order_days"),
         order_cost_usd=first("order_cost_usd", kind=pl.Float64).fill_null(config.order_cost_usd),
         holding_usd=pl.col("unit_cost_usd") * (config.holding_per_year / config.periods_per_year),
@@ -80,6 +84,9 @@ def items(
         "unit_cost_assumed": assumed,
         "unit_cost_rule": f"(1 - {config.gross_margin:g}) x median regular price in training",
         "unit_cost_zero": int((table["unit_cost_usd"] <= 0).sum()),
+        "unit_cost_above_price": int((table["unit_cost_usd"] > table["price_usd"]).sum()),
+        "price_assumed": price_assumed,
+        "price_rule": f"unit cost / (1 - {config.gross_margin:g}), or {PRICE_IF_UNKNOWN:g} where neither is known",
     }
 
 

@@ -182,6 +182,13 @@ def test_cost_is_given_or_the_margin_of_the_regular_price():
     assert made["holding_usd"].to_list() == pytest.approx([2.0 * 0.25 * 7 / 365.25, 3.5 * 0.25 * 7 / 365.25])
 
 
+def test_without_any_price_money_counts_units_and_that_is_said():
+    made = snapshot(Config(sales="t"), Raw(lines(daily()), ""), QUIET)
+    assert set(made.tables["history"]["price"]) == {1.0}
+    assert set(made.tables["items"]["unit_cost_usd"]) == {0.7}
+    assert made.notes["items"]["price_assumed"] == 2
+
+
 def test_new_items_are_kept_when_they_are_listed_as_new():
     rows = daily(items="a") + daily(weeks=2, items="b", first=126)
     listed = pl.DataFrame({"item": ["b"], "site": [None], "status": ["new"]}, schema_overrides={"site": pl.String})
