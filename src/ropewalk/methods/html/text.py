@@ -11,6 +11,8 @@ MINUS, THIN, DASH, NONE = "−", "\u202f", "–", "—"
 
 UNITS_OF_TIME = ((1e-3, 1e-6, "µs"), (1, 1e-3, "ms"), (100, 1, "s"), (5400, 60, "min"), (172800, 3600, "h"))
 
+VOID = frozenset({"br", "img", "input", "meta"})  # elements without content and without an end
+
 
 class Html(str):
     """Markup that is known to be safe. Every other string is escaped on its way into a page."""
@@ -38,6 +40,8 @@ def tag(name: str, *children: object, **attributes: object) -> Html:
             parts.append(f" {key}")
         elif value is not None and value is not False:
             parts.append(f' {key}="{html.escape(str(value), quote=True)}"')
+    if name in VOID:
+        return Html(f"<{name}{''.join(parts)}>")
     return Html(f"<{name}{''.join(parts)}>{safe(children)}</{name}>")
 
 
