@@ -37,12 +37,15 @@ def _run_row(store: Store, record: Record, releases: dict[str, Record]) -> dict[
 def show(store: Store, what: str) -> dict[str, Any]:
     """A record by id, name (`inventory@live`) or file that a life wrote, with everything that stands behind it."""
     record = _resolve(store, what)
+    body = dict(record.body)
+    if record.kind == "release":
+        body["stage"] = records.release(store, record).stage  # the names say it; the record says what it was born as
     return {
         "id": record.id,
         "kind": record.kind,
         "system": record.system,
         "created": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.created)) + " UTC",
-        "body": dict(record.body),
+        "body": body,
         "behind": [
             {"depth": depth, "role": role, "id": r.id, "kind": r.kind} for depth, role, r in store.ancestors(record.id)
         ],

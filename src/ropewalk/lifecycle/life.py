@@ -196,7 +196,7 @@ def rehearse(system: System[Any], config: Any, dataset: Dataset, release: Releas
 def _ids(ids: list[str]) -> pl.Series:
     import polars as pl
 
-    return pl.Series("event_id", ids, dtype=pl.String)
+    return pl.Series("id", ids, dtype=pl.String)
 
 
 @contextmanager

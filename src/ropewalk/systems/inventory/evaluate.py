@@ -63,6 +63,7 @@ def evaluate(config: Config, model: InventoryModel, dataset: Dataset, job: Job) 
         "currency": config.currency,
         "items": int(part.shape[0]),
         "share_of_oracle": float(profit[served].sum() / oracle.sum()) if oracle is not None else None,
+        "below_cost": below_cost(part, profit[served] - profit[best]),
         "grid_won": int((grid["low_usd"] > 0).sum()),
     }
     reliability, promise = calibration(records, asked, ordered, model, start)
@@ -159,6 +160,20 @@ def policy_table(
     if oracle is not None:
         rows.insert(0, {"policy": "oracle", "kind": "oracle", "profit_usd": float(oracle.sum()), "best": False, "chosen": False})
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def below_cost(part: Panel, difference: Array) -> dict[str, float]:
+    """How much was asked for at prices under the (assumed) unit cost, and how much of the difference comes from there.
+
+    A policy may earn by not selling at a loss; where suppliers pay for promotions, which the data does not say, that
+    part of the difference is not there.
+    """
+    under = part.price < part.unit_cost[:, None]
+    return {
+        "share_of_demand": float(part.demand[under].sum() / max(part.demand.sum(), 1.0)),
+        "difference_usd": float(difference[under].sum()),
+        "difference_elsewhere_usd": float(difference[~under].sum()),
+    }
 
 
 def metrics(

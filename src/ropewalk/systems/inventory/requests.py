@@ -170,7 +170,7 @@ def held_out(config: Config, dataset: Dataset, model: InventoryModel) -> HeldOut
             "ran_out": np.concatenate([w.p_stock_out > 0 for w in worths]),
             "ran_out_covered": np.concatenate([w.p_stock_out_covered > 0 for w in worths]),
             "profit_usd": np.concatenate([w.profit_usd for w in worths]),
-            "ordered": np.concatenate([ordered[k] for k in kept]),
+            "done.order_now": np.concatenate([ordered[k] for k in kept]),
         }
     )
     earlier = cut_periods(records, "choose")

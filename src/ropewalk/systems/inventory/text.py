@@ -28,6 +28,7 @@ def report_text(config: Config, dataset: Dataset, report: Report) -> str:
         f"[low, high]: 95 % interval of the difference to the best classic rule ({report.baseline}), paired bootstrap over "
         f"items and blocks of 4 {config.period}s.",
         oracle_line(report),
+        under_cost(notes, config.currency),
         "",
         f"Profit difference, {notes['served']} against the best classic rule of each cell, {config.currency}:",
         grid(report),
@@ -88,12 +89,23 @@ def oracle_line(report: Report) -> str:
     return f"The oracle knows all demand and starts from the same stock: {report.notes['served']} earns {100 * share:.1f} % of it."
 
 
+def under_cost(notes: Any, currency: str) -> str | None:
+    """What comes from prices under the assumed cost, which is where the assumption matters most."""
+    found = notes["below_cost"]
+    if found["share_of_demand"] == 0:
+        return None
+    return (
+        f"{100 * found['share_of_demand']:.1f} % of the demand came at prices under the assumed unit cost: {found['difference_usd']:+,.0f} "
+        f"{currency} of the difference are from there, {found['difference_elsewhere_usd']:+,.0f} from everything else."
+    )
+
+
 def grid(report: Report) -> str:
     """Rows: cost of a lost sale; columns: cost of holding."""
     table = report.tables["grid"]
     factors = sorted(table["holding_factor"].unique().to_list())
     width = 30
-    lines = ["lost sale \\\\ holding".ljust(20) + "".join(f"x {f:g}".rjust(width) for f in factors)]
+    lines = ["lost sale \\ holding".ljust(20) + "".join(f"x {f:g}".rjust(width) for f in factors)]
     for lost in factors:
         cells = table.filter((table["lost_sale_factor"] == lost)).sort("holding_factor").iter_rows(named=True)
         text = "".join(f"{c['difference_usd']:+,.0f} [{c['low_usd']:+,.0f}, {c['high_usd']:+,.0f}]".rjust(width) for c in cells)
