@@ -26,8 +26,10 @@ from ropewalk.systems.inventory.forecast import Forecast, outlook_of_block
 from ropewalk.systems.inventory.rules import Known, Levels, Order, forecast_levels, place, spread_over, total
 
 Array = Any
-FIXED_INPUTS = 7  # besides the features
+FIXED_INPUTS = 8  # besides the features
 STATE_INPUTS = 5
+CENTRE = np.array([-2.0, -5.0, 1.0, 0.5, 0.0, 0.4, 0.0, 3.0])  # of ratios(): where a grocer's items lie
+SLOPE = np.array([0.7, 1.0, 1.0, 1.5, 1.5, 3.0, 3.0, 0.5])
 Z_RANGE = (-6.0, 8.0)  # standard deviations: from not stocking at all to far beyond what holding costs allow
 LOG_QUANTITY = 2.0  # the order quantity is moved by at most a factor of e^2
 
@@ -53,30 +55,32 @@ class Learned:
 
 
 def ratios(known: Known, xp: ModuleType = np) -> tuple[Array, ...]:
-    """Seven columns [N] that do not depend on stock: costs to the unit cost, forecast to the item's own level, cover."""
+    """Eight columns [N] that do not depend on stock: costs to the unit cost, forecast to the item's own level; then what a
+    unit sold is worth beyond its cost, and of that the goodwill, which the network has to see finely; cover."""
     cost = 1.0 / (known.unit_cost + 1e-3)
     own = 1.0 / known.mean
     last = known.each[-1] if xp is scalars else known.each[..., -1]
     return (
         known.order_cost_usd * cost + 1e-3,
         known.holding_usd * cost + 1e-3,
-        xp.maximum(known.price + known.lost_sale_usd, 0.0) * cost + 1e-3,
         total(known.each, known.cover, xp) * own + 1e-3,
         spread_over(known, xp) * own + 1e-3,
         last * own + 1e-3,
+        xp.minimum((known.price + known.lost_sale_usd) * cost - 1.0, 3.0),
+        xp.minimum(known.lost_sale_usd * cost, 3.0),
         known.cover,
     )
 
 
 def economics(known: Known, xp: ModuleType = np) -> Array:
-    """[N,7] float32: logarithms of the ratios, and the cover."""
+    """[N,8] float32: the ratios as the network reads them."""
     return logs(xp.stack(ratios(known, xp), axis=-1), xp)
 
 
 def logs(columns: Array, xp: ModuleType = np) -> Array:
-    """[N,7] ratios as the network reads them."""
-    out = xp.log(columns)
-    return xp.concatenate([out[..., :-1], columns[..., -1:] * 0.5 - 1.5], axis=-1).astype(np.float32)
+    """[N,8] float32: logarithms of the first five ratios, the others as they are; all of them of the order of 1."""
+    scaled = xp.concatenate([xp.log(columns[..., :5]), columns[..., 5:]], axis=-1)
+    return ((scaled - CENTRE) * SLOPE).astype(np.float32)
 
 
 def stock_of(on_hand: Array, pipeline: Array, xp: ModuleType = np) -> Array:
@@ -110,7 +114,7 @@ def moves(weights: Weights, z: float, quantity: float, inputs: Array, xp: Module
 
 def levels_at(weights: Weights, z: float, quantity: float, known: Known, fixed: Array, stock: Array,
               xp: ModuleType = np) -> Levels:  # fmt: skip
-    """The levels of (s, S) on the forecast, moved by the network. `fixed` [N,F+7] features and economics; `stock` [N,3]."""
+    """The levels of (s, S) on the forecast, moved by the network. `fixed` [N,F+8] features and economics; `stock` [N,3]."""
     protected = total(known.each, known.cover, xp)
     columns = stock_inputs(protected, (stock[..., 0], stock[..., 1], stock[..., 2]))
     inputs = xp.concatenate([fixed, xp.stack(columns, axis=-1).astype(np.float32)], axis=-1)

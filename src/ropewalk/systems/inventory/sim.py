@@ -147,6 +147,16 @@ class Replay(NamedTuple):
         return self.flow.profit.sum(1) + self.credit
 
 
+def earned(records: Panel, result: Replay) -> np.ndarray:
+    """[I,T] USD: the profit booked when units are sold instead of when they are bought, for statistics over weeks.
+
+    Its sum differs from the replay's profit by the purchase value of the start stock, which is the same for every policy.
+    """
+    flow, column = result.flow, terms_of(records)
+    cost, holding, lost_sale, line = (c[:, None] for c in column[:4])
+    return (records.price - cost) * flow.sales - line * flow.lines - holding * flow.stock - lost_sale * flow.lost
+
+
 def replay(records: Panel, policy: Policy, known: Known) -> Replay:
     """A panel replayed in float64 NumPy, through the functions that also serve answers; `known` is [T,I,...]."""
     terms, state = terms_of(records), start_of(records)

@@ -186,3 +186,10 @@ def test_units_are_neither_made_nor_lost():
         there = records.on_hand0 + records.pipeline0.sum(1) + result.flow.ordered.sum(1)
         after = result.end.on_hand + result.end.pipeline.sum(1)
         np.testing.assert_allclose(there, result.flow.sales.sum(1) + after)
+
+
+def test_profit_booked_at_the_sale_sums_to_the_profit_less_the_start_stock():
+    records = toy_panel(20, 15, lead_time=np.arange(20) % 3)
+    result = sim.replay(records, constant(9.0, 14.0), blind(records))
+    start = records.unit_cost * (records.on_hand0 + records.pipeline0.sum(1))
+    np.testing.assert_allclose(sim.earned(records, result).sum(1) + start, result.profit)
