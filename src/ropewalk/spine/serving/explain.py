@@ -100,10 +100,14 @@ def wanted(column: Column) -> str:
 def bounds(column: Column) -> str:
     """' from 0 to 5', ' of at least 0', ' of at most 5' or nothing."""
     if column.low is not None and column.high is not None:
-        return f" from {column.low:g} to {column.high:g}"
+        return f" from {_number(column.low)} to {_number(column.high)}"
     if column.low is not None:
-        return f" of at least {column.low:g}"
-    return f" of at most {column.high:g}" if column.high is not None else ""
+        return f" of at least {_number(column.low)}"
+    return f" of at most {_number(column.high)}" if column.high is not None else ""
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if abs(value) < 1e15 and value == int(value) else repr(value)
 
 
 def example(column: Column) -> Any:

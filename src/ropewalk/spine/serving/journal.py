@@ -121,13 +121,17 @@ class Journal:
 
     def close(self, wait_s: float = 10.0) -> bool:
         """Seal what there is. False: the storage is away, and the files wait for the next start."""
+        if self._stopping:
+            return not self.pending
         self._stopping = True
         self._wake.set()
         self._thread.join(wait_s)
-        if self.pending:
-            return False
-        self._current.drop()
-        return True
+        if not self.pending:
+            self._current.drop()
+        elif not self._thread.is_alive():  # let the next start have the files, also one in this process
+            for segment in (*self._backlog, self._current):
+                os.close(segment.descriptor)
+        return not self.pending
 
     def _run(self) -> None:
         """Until stopped: seal; wait longer after each failure in a row."""
