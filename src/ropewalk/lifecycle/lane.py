@@ -66,6 +66,7 @@ class Lane:
     actor: str = field(default_factory=lambda: os.environ.get("USER", ""))
 
     def job(self, stage: str, key: str) -> StageJob:
+        keep_compiled(self.store)
         return StageJob(
             self.store,
             stage,
@@ -76,6 +77,16 @@ class Lane:
             on_progress=self.console.progress,
             on_note=lambda sentence: self.console.say(f"  {sentence}"),
         )
+
+
+def keep_compiled(store: Store) -> None:
+    """Let JAX keep what it compiles beside the store: a second life then compiles nothing (24 CPU-s -> 7 for a small one).
+
+    By environment, so that nothing heavy is imported for it; whoever has set these already keeps their own.
+    """
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(store.local / "cache" / "xla"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "0")
 
 
 def digest(*parts: Any) -> str:
