@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -46,7 +47,8 @@ class Requests:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.row | list[self.row])  # type: ignore[name-defined]
         self.lines: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.row)
         self._makers = [(c.name, _maker(c)) for c in contract.columns]
-        self._keys = [contract.names.index(k) for k in contract.keys]
+        fields = [f"f{contract.names.index(key)}" for key in contract.keys]
+        self._key = attrgetter(*fields) if fields else None
 
     def decode(self, body: bytes) -> tuple[list[Any], bool]:
         """Checked rows, and whether it was one object. RequestError has a sentence for each problem."""
@@ -64,13 +66,12 @@ class Requests:
 
     def check_keys(self, rows: Sequence[Any]) -> None:
         """RequestError when two rows agree in all keys, or carry the same event id."""
-        tuples = [msgspec.structs.astuple(r) for r in rows]
-        ids = [(i, t[-1]) for i, t in enumerate(tuples) if t[-1] is not msgspec.UNSET]
-        found = repeated_keys(("event_id",), [(value,) for _, value in ids], [i for i, _ in ids])
-        if self._keys and not found:
-            found = repeated_keys(self.contract.keys, [tuple(t[k] for k in self._keys) for t in tuples])
-        if found:
-            raise RequestError(found)
+        ids = [(i, row.event_id) for i, row in enumerate(rows) if row.event_id is not msgspec.UNSET]
+        if len({value for _, value in ids}) < len(ids):
+            raise RequestError(repeated_keys(("event_id",), [(value,) for _, value in ids], [i for i, _ in ids]))
+        if self._key is not None and len(set(map(self._key, rows))) < len(rows):
+            keys = [key if isinstance(key, tuple) else (key,) for key in map(self._key, rows)]
+            raise RequestError(repeated_keys(self.contract.keys, keys))
 
     def explain(self, body: bytes, refused: Exception) -> list[str]:
         """The sentences for a body that `decode` refused. Slow, and only then."""
