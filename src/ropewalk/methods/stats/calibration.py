@@ -5,9 +5,9 @@ Letters: n answers, p their probabilities, y what came true (0 or 1), K keys (it
     error   sum_b (n_b / n) |mean of y in b - mean of p in b|           what a decision sees
     Brier   mean (y - p)^2                                              calibration and sharpness in one number
 
-The test: t_b = sum_k r_kb / sqrt(sum_k r_kb^2), with r_kb the sum of y - p over key k's answers in bin b; once over all
-answers and once in each bin, and the largest |t| counts. Adding up within a key first lets the outcomes of one item
-depend on each other. What the largest |t| does by chance is drawn, not assumed: outcomes are drawn from p themselves, so
+The test: t_b = sum_k r_kb / sqrt(max(sum_k r_kb^2, sum p (1 - p))), with r_kb the sum of y - p over key k's answers in
+bin b; once over all answers and once in each bin, and the largest |t| counts. Adding up within a key first lets the
+outcomes of one item depend on each other; the second root is for bins in which nothing happened yet. What the largest |t| does by chance is drawn, not assumed: outcomes are drawn from p themselves, so
 rare events and bins of few answers keep the false-alarm rate at what it says (measured in calibration_test.py).
 
 What it does not know: weeks in which everything sells out at once. With few weeks of truths, a season looks like a
@@ -91,22 +91,25 @@ def _p_value(p: np.ndarray, y: np.ndarray, code: np.ndarray, bins: int, rng: np.
     cells = np.flatnonzero(np.diff(code * width + place, prepend=-1))
     keys = np.flatnonzero(np.diff(code[cells], prepend=-1))
     members = [np.flatnonzero(place[cells] == b) for b in range(width)]
-    members = [m for m in members if len(m) > 1]
-    seen = _largest((y - p)[None], cells, keys, members)[0]
+    floors = np.bincount(place, p * (1 - p))
+    floors = np.concatenate([[floors.sum()], floors])
+    seen = _largest((y - p)[None], cells, keys, members, floors)[0]
     reached = 0
     for start in range(0, draws, 50):
         some = min(50, draws - start)
         drawn = (rng.random((some, len(p))) < p).astype(float) - p
-        reached += int((_largest(drawn, cells, keys, members) >= seen - 1e-9).sum())
+        reached += int((_largest(drawn, cells, keys, members, floors) >= seen - 1e-9).sum())
     return (1 + reached) / (1 + draws)
 
 
-def _largest(residual: np.ndarray, cells: np.ndarray, keys: np.ndarray, members: list[np.ndarray]) -> np.ndarray:
+def _largest(
+    residual: np.ndarray, cells: np.ndarray, keys: np.ndarray, members: list[np.ndarray], floors: np.ndarray
+) -> np.ndarray:
     """[draws, n] -> [draws]: the largest |t| over everything and over each bin."""
     cell = np.add.reduceat(residual, cells, axis=1)
     parts = [np.add.reduceat(cell, keys, axis=1), *[cell[:, m] for m in members]]
     found = np.zeros(len(residual))
-    for part in parts:
-        root = np.sqrt((part**2).sum(axis=1))
+    for part, floor in zip(parts, floors, strict=True):
+        root = np.sqrt(np.maximum((part**2).sum(axis=1), floor))
         found = np.maximum(found, np.abs(part.sum(axis=1)) / np.where(root > 1e-12, root, np.inf))
     return found

@@ -47,6 +47,15 @@ def test_wrong_probabilities_are_found_and_sized():
     assert found.error == pytest.approx(0.15, abs=0.04)
 
 
+def test_rare_bins_do_not_hide_what_the_others_say():
+    """Bins in which nothing happened yet are no surprise, and no yardstick for the surprise elsewhere."""
+    rng = np.random.default_rng(8)
+    key = np.repeat(np.arange(200), 8)
+    p = rng.beta(1, 8, len(key))
+    y = outcomes(rng, np.minimum(1, 1.9 * p), key, 0.0)
+    assert calibration(p, y, key, seed=0).p_value < 0.01
+
+
 def test_the_parts_add_up():
     rng = np.random.default_rng(4)
     p = rng.random(500)

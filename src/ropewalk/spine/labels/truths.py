@@ -34,7 +34,8 @@ DONE = "done."
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Events with `truth` and `done` (structs, null where nothing is known), and how the join went.
+    """Events with `truth` and `done` (structs, null where nothing is known) and `followed` (whether what was done is
+    what was answered, null where it is not known), and how the join went.
 
     counts: matched (events that the new table tells something about), unknown_ids (rows for no event),
     repeated (said again), corrected (said otherwise, and replaced), already_known (nothing new),
@@ -194,8 +195,8 @@ def join(events: pl.DataFrame, truths: pl.DataFrame, known: pl.DataFrame | None 
     facts = [c for c in merged.columns if c not in ("id", "known_at") and not c.startswith(DONE)]
     acts = [c for c in merged.columns if c.startswith(DONE)]
     packed = merged.select("id", _pack("truth", facts), _pack("done", acts, DONE))
-    frame = events.drop([c for c in ("truth", "done") if c in events.columns]).join(packed, on="id", how="left")
-    frame = frame.sort("at", "id") if "at" in frame.columns else frame
+    frame = events.drop("truth", "done", "followed", strict=False).join(packed, on="id", how="left").sort("at", "id")
+    frame = frame.with_columns(followed(frame))
     return Joined(frame, {**counts, **_standing(frame)})
 
 
@@ -259,10 +260,8 @@ def _counts(events: pl.DataFrame, truths: pl.DataFrame, before: pl.DataFrame | N
 
 def _standing(frame: pl.DataFrame) -> dict[str, int]:
     """What was done of what was advised, and what is not known yet."""
-    found = {"followed": 0, "done_differently": 0}
-    same = followed(frame)
-    if same is not None:
-        found = {"followed": int((same == True).sum()), "done_differently": int((same == False).sum())}  # noqa: E712
+    same = frame["followed"]
+    found = {"followed": int(same.sum()), "done_differently": int((~same).sum())}
     waiting = frame["truth"].is_null()
     overdue = 0
     if "truth_due" in frame.columns and frame.height:
@@ -270,21 +269,19 @@ def _standing(frame: pl.DataFrame) -> dict[str, int]:
     return {**found, "waiting": int(waiting.sum()), "overdue": overdue}
 
 
-def followed(frame: pl.DataFrame) -> pl.Series | None:
-    """For each event: was it done as answered? Null where nothing was handed in about it; None: nowhere."""
-    if "done" not in frame.columns or not isinstance(frame.schema["done"], pl.Struct):
-        return None
-    answer = frame.schema["answer"]
-    shared = [f.name for f in frame.schema["done"].fields if f.name in {a.name for a in getattr(answer, "fields", ())}]
-    if not shared:
-        return None
+def followed(frame: pl.DataFrame) -> pl.Series:
+    """For each event: was it done as answered? Null where nothing was handed in about it."""
+    done, answer = frame.schema.get("done"), frame.schema["answer"]
+    kinds = {f.name: f.dtype for f in answer.fields} if isinstance(answer, pl.Struct) else {}
+    shared = [f.name for f in done.fields if f.name in kinds] if isinstance(done, pl.Struct) else []
     same = []
     for name in shared:
-        done, said = pl.col("done").struct.field(name), pl.col("answer").struct.field(name)
-        if frame.schema["answer"].to_schema()[name].is_numeric():  # type: ignore[attr-defined]
-            same.append(
-                (done.cast(pl.Float64) - said.cast(pl.Float64)).abs() <= 1e-9 * (1 + said.cast(pl.Float64).abs())
-            )
+        acted, said = pl.col("done").struct.field(name), pl.col("answer").struct.field(name)
+        if kinds[name].is_numeric():
+            said = said.cast(pl.Float64)
+            same.append((acted.cast(pl.Float64) - said).abs() <= 1e-9 * (1 + said.abs()))
         else:
-            same.append(done.cast(pl.String) == said.cast(pl.String))
+            same.append(acted.cast(pl.String) == said.cast(pl.String))
+    if not same:
+        return pl.Series("followed", [None] * frame.height, dtype=pl.Boolean)
     return frame.select(pl.all_horizontal(same).alias("followed"))["followed"]
