@@ -118,8 +118,10 @@ def levels_at(weights: Weights, z: float, quantity: float, known: Known, fixed: 
     protected = total(known.each, known.cover, xp)
     columns = stock_inputs(protected, (stock[..., 0], stock[..., 1], stock[..., 2]))
     inputs = xp.concatenate([fixed, xp.stack(columns, axis=-1).astype(np.float32)], axis=-1)
-    moved = moves(weights, z, quantity, inputs, xp)
-    return forecast_levels(*(m if xp is not np else m.astype(np.float64) for m in moved), known, xp)
+    z_of_row, quantity_of_row = moves(weights, z, quantity, inputs, xp)
+    if xp is np:
+        z_of_row, quantity_of_row = z_of_row.astype(np.float64), quantity_of_row.astype(np.float64)
+    return forecast_levels(z_of_row, quantity_of_row, known, xp)
 
 
 def levels_of_rows(model: Learned, known: Known, stock: Array) -> Levels:
@@ -219,10 +221,11 @@ def answer(forecast: Forecast, model: Learned, rows: Array) -> Answer:
 
 def to_bytes(forecast: Forecast, model: Learned) -> bytes:
     """Both networks as one .npz without pickles."""
-    arrays = {f"forecast.{f.name}": np.asarray(getattr(forecast, f.name)) for f in fields(Forecast)}
+    arrays: dict[str, Array] = {f"forecast.{f.name}": np.asarray(getattr(forecast, f.name)) for f in fields(Forecast)}
     arrays |= {f"policy.{name}": np.asarray(value) for name, value in model.weights._asdict().items()}
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays, z=np.float64(model.z), quantity=np.float64(model.quantity))
+    arrays |= {"z": np.float64(model.z), "quantity": np.float64(model.quantity)}
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 

@@ -58,6 +58,17 @@ class TrainState(NamedTuple):
     best_profit: Array  # [] float64 USD on the weeks kept for choosing
 
 
+class Items(NamedTuple):
+    """The terms of the items [I], which a batch varies."""
+
+    unit_cost: Array  # USD
+    holding_usd: Array  # USD a unit and period
+    lost_sale_usd: Array  # USD a unit
+    order_cost_usd: Array  # USD a line
+    lead_time: Array  # periods
+    margin: Array  # USD a unit, of the usual price
+
+
 @dataclass(frozen=True)
 class Course:
     """What a training reads: the panel of the training weeks, in JAX, and of the weeks kept for choosing, in NumPy."""
@@ -66,8 +77,7 @@ class Course:
     z: float
     quantity: float
     train: Period  # [T,I], `known` included
-    terms: Terms  # [I]
-    margin: Array  # [I] USD a unit, of the usual price
+    items: Items
     choose: Panel
     choose_known: Known
 
@@ -79,10 +89,10 @@ def course(
     """`z` and `quantity`: the tuned parameters of "(s, S) on forecast", shared by all items."""
     start = min(FIRST, train.shape[1] - 1)
     periods = jax.tree.map(lambda a: jnp.asarray(a[start:], jnp.float32), periods_of(train, train_known, np.float32))
-    money = (train.unit_cost, train.holding_usd, train.lost_sale_usd, train.order_cost_usd)
-    terms = Terms(*(jnp.asarray(m, jnp.float32) for m in money), jnp.asarray(train.lead_time))
-    margin = jnp.asarray(np.maximum(np.median(train.price, axis=1) - train.unit_cost, 0.0), jnp.float32)
-    return Course(settings or Settings(), z, quantity, periods, terms, margin, choose, choose_known)
+    margin = np.maximum(np.median(train.price, axis=1) - train.unit_cost, 0.0)
+    own = *(getattr(train, name) for name in Items._fields[:4]), train.lead_time, margin
+    items = Items._make(jnp.asarray(column, jnp.float32) for column in own)
+    return Course(settings or Settings(), z, quantity, periods, items, choose, choose_known)
 
 
 def init(at: Course, seed: int) -> TrainState:
@@ -100,7 +110,7 @@ def init(at: Course, seed: int) -> TrainState:
 
 def update(at: Course, state: TrainState) -> TrainState:
     """One chunk of steps, then the trial: the best so far is kept."""
-    data = at.z, at.quantity, at.train, at.terms, at.margin
+    data = at.z, at.quantity, at.train, at.items
     step, weights, optimiser = _chunk(at.settings, *data, state.seed, state.step, state.weights, state.optimiser)
     profit = tried(at, weights)
     better = profit > state.best_profit
@@ -147,17 +157,15 @@ def soft_place(reached: Levels, position: Array, known: Known, gate: float) -> O
     return Order(gated * units, gated * jax.lax.stop_gradient(jnp.where(hard.units > 0, 1.0, 0.0)))
 
 
-def _batch(
-    settings: Settings, train: Period, terms: Terms, margin: Array, key: Array
-) -> tuple[Terms, State, Period, Array]:
+def _batch(settings: Settings, train: Period, items: Items, key: Array) -> tuple[Terms, State, Period, Array]:
     """Items, a stretch of weeks, costs, lead times and start stock, drawn at random."""
     keys = jax.random.split(key, 8)
-    periods, items = train.demand.shape
+    periods, count = train.demand.shape
     length = min(settings.periods, periods)
-    rows = jax.random.randint(keys[0], (settings.batch,), 0, items)
+    rows = jax.random.randint(keys[0], (settings.batch,), 0, count)
     start = jax.random.randint(keys[1], (), 0, periods - length + 1)
     part = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, length)[:, rows], train)
-    terms, margin = jax.tree.map(lambda a: a[rows], (terms, margin))
+    own = jax.tree.map(lambda a: a[rows], items)
 
     def factor(key: Array) -> Array:
         wide = jnp.log(settings.spread_of_costs)
@@ -165,22 +173,22 @@ def _batch(
 
     lost = factor(keys[2])
     lead = jax.random.randint(keys[3], (settings.batch,), 1, settings.longest_lead + 1)
-    own = jax.random.bernoulli(keys[4], 0.5, (settings.batch,))  # half of the items keep the terms that they have
-    lead = jnp.where(own, jnp.minimum(terms.arrival, settings.longest_lead), lead)
-    arrival = jax.nn.one_hot(lead - 1, settings.longest_lead)
+    kept = jax.random.bernoulli(keys[4], 0.5, (settings.batch,))  # half of the items keep the terms that they have
+    lead = jnp.where(kept, jnp.minimum(own.lead_time, settings.longest_lead), lead)
+    arrival = jax.nn.one_hot(lead.astype(jnp.int32) - 1, settings.longest_lead)
     drawn = Terms(
-        terms.unit_cost, terms.holding_usd * jnp.where(own, 1.0, factor(keys[5])),
-        jnp.where(own, terms.lost_sale_usd, lost * terms.lost_sale_usd + (lost - 1.0) * margin),
-        terms.order_cost_usd * jnp.where(own, 1.0, factor(keys[6])), arrival,
+        own.unit_cost, own.holding_usd * jnp.where(kept, 1.0, factor(keys[5])),
+        jnp.where(kept, own.lost_sale_usd, lost * own.lost_sale_usd + (lost - 1.0) * own.margin),
+        own.order_cost_usd * jnp.where(kept, 1.0, factor(keys[6])), arrival,
     )  # fmt: skip
-    known = part.known._replace(cover=part.known.cover - terms.arrival + lead)
+    known = part.known._replace(cover=part.known.cover - own.lead_time + lead)
     for name in ("holding_usd", "lost_sale_usd", "order_cost_usd"):
         known = known._replace(**{name: jnp.broadcast_to(getattr(drawn, name), known.cover.shape)})
     level = known.mean[0]
     stocks = jax.random.uniform(keys[7], (settings.batch, settings.longest_lead + 1), maxval=2.0) * level[:, None]
     due = jnp.arange(1, settings.longest_lead + 1) <= lead[:, None]
     state = State(stocks[:, 0], stocks[:, 1:] * due)
-    return drawn, state, part._replace(known=known), level * (margin + 0.1)
+    return drawn, state, part._replace(known=known), level * (own.margin + 0.1)
 
 
 def _profit(weights: Weights, z: float, quantity: float, gate: float, batch: tuple) -> Array:
@@ -200,7 +208,7 @@ def _profit(weights: Weights, z: float, quantity: float, gate: float, batch: tup
 
 @partial(jax.jit, static_argnames=("settings", "z", "quantity"))
 def _chunk(
-    settings: Settings, z: float, quantity: float, train: Period, terms: Terms, margin: Array, seed: Array, step: Array,
+    settings: Settings, z: float, quantity: float, train: Period, items: Items, seed: Array, step: Array,
     weights: Weights, optimiser: Any,
 ) -> tuple[Array, Weights, Any]:  # fmt: skip
     """`chunk` steps of Adam."""
@@ -208,7 +216,7 @@ def _chunk(
 
     def advance(carry: tuple, _: None) -> tuple[tuple, None]:
         step, weights, state = carry
-        batch = _batch(settings, train, terms, margin, jax.random.fold_in(jax.random.key(seed), step))
+        batch = _batch(settings, train, items, jax.random.fold_in(jax.random.key(seed), step))
         slope = jax.grad(lambda w: -_profit(w, z, quantity, settings.gate, batch))(weights)
         change, state = climb.update(slope, state, weights)
         return (step + 1, optax.apply_updates(weights, change), state), None

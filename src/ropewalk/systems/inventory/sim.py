@@ -104,7 +104,8 @@ def terms_of(records: Panel, dtype: Any = np.float64) -> Terms:
     width = records.pipeline0.shape[1]
     arrival = (np.arange(width)[None, :] == records.lead_time[:, None] - 1).astype(dtype)
     money = (records.unit_cost, records.holding_usd, records.lost_sale_usd, records.order_cost_usd)
-    return Terms(*(column.astype(dtype) for column in money), arrival)
+    cost, holding, lost_sale, line = (column.astype(dtype) for column in money)
+    return Terms(cost, holding, lost_sale, line, arrival)
 
 
 def start_of(records: Panel, dtype: Any = np.float64) -> State:
@@ -115,7 +116,8 @@ def start_of(records: Panel, dtype: Any = np.float64) -> State:
 def periods_of(records: Panel, known: Any, dtype: Any = np.float64) -> Period:
     """All periods of a panel, stacked in front; `known` has its leading T already."""
     columns = (records.demand, records.price, records.review)
-    return Period(*(np.ascontiguousarray(c.T).astype(dtype) for c in columns), known)
+    demand, price, review = (np.ascontiguousarray(c.T).astype(dtype) for c in columns)
+    return Period(demand, price, review, known)
 
 
 def rollout(policy: Policy, terms: Terms, state: State, periods: Period) -> tuple[State, Flow]:

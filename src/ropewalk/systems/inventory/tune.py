@@ -17,7 +17,18 @@ import numpy as np
 
 from ropewalk.systems.inventory.panel import Panel
 from ropewalk.systems.inventory.rules import RULES, Known, Order, place
-from ropewalk.systems.inventory.sim import Policy, Replay, periods_of, replay, start_of, terms_of, total_profit
+from ropewalk.systems.inventory.sim import (
+    Period,
+    Policy,
+    Replay,
+    State,
+    Terms,
+    periods_of,
+    replay,
+    start_of,
+    terms_of,
+    total_profit,
+)
 
 Array = np.ndarray
 
@@ -59,7 +70,7 @@ class Tuned:
 
 
 @partial(jax.jit, static_argnames="rule")
-def _profits(rule: str, grid: Array, terms: tuple, state: tuple, periods: tuple) -> jax.Array:
+def _profits(rule: str, grid: Array, terms: Terms, state: State, periods: Period) -> jax.Array:
     """[G,I] USD: each item's profit at each point of a grid [G,1,D] or [G,I,D]."""
 
     def profit(parameters: jax.Array) -> jax.Array:
@@ -115,8 +126,7 @@ def _inputs(records: Panel, known: Known) -> tuple:
 
 
 def _each(rule: str, grid: Array, replayed: tuple) -> Array:
-    grid = jnp.asarray(np.broadcast_to(grid, (grid.shape[0], max(grid.shape[1], 1), grid.shape[2])), jnp.float32)
-    return np.asarray(_profits(rule, grid, *replayed), np.float64)
+    return np.asarray(_profits(rule, jnp.asarray(grid, jnp.float32), *replayed), np.float64)
 
 
 def _best(profits: Array, member: Array) -> Array:
