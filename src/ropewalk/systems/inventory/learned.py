@@ -225,7 +225,7 @@ def to_bytes(forecast: Forecast, model: Learned) -> bytes:
     arrays |= {f"policy.{name}": np.asarray(value) for name, value in model.weights._asdict().items()}
     buffer = io.BytesIO()
     arrays |= {"z": np.float64(model.z), "quantity": np.float64(model.quantity)}
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 
