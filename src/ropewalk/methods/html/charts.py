@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from .axes import HEIGHT, WIDE, WIDTH, Frame, Value, as_number, days, decades, named, reach, ticks
+from .axes import HEIGHT, WIDE, WIDTH, Frame, Value, as_number, breadth, days, decades, fitted, named, reach, ticks
 from .page import Tone, details, table
 from .text import Html, amount, number, tag, words
 
@@ -148,15 +148,15 @@ def bars(
     """Lying bars, one a name, with the value at the end; whiskers where `low` and `high` are given."""
     flat = [as_number(v) for part in (values, low or (), high or ()) for v in part]
     across = reach(flat + [as_number(r.at) for r in limits], zero=True, room=0.2 if not wide else 0.12)
-    shift = min(170, 18 + 6.6 * max((len(n) for n in names), default=0))
+    shown = [fitted(n, 260 if wide else 152) for n in names]
+    shift = 18 + max((breadth(n) for n in shown), default=0)
     top, width = 22 if limits else 4, WIDE if wide else WIDTH
     f = Frame(across, (0, 1), left=shift, top=top, width=width, height=26 * len(names) + top + 32, bottom=28)
     out = f.axes(named(ticks(*across, about=8 if wide else 4), unit), ())
     zero = f.px(0)
     for i, (name, value) in enumerate(zip(names, map(as_number, values), strict=True)):
         y = f.top + 26 * i
-        shown = name if len(name) <= 23 else name[:22] + "…"
-        out.append(tag("text", shown, tag("title", name), x=shift - 8, y=y + 17, class_="end name"))
+        out.append(tag("text", shown[i], tag("title", name), x=shift - 8, y=y + 17, class_="end name"))
         if not math.isfinite(value):
             out.append(tag("text", "not known", x=zero + 6, y=y + 17))
             continue

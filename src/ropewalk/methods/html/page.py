@@ -58,7 +58,7 @@ def page(
         "script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
         f"<title>{safe(title)}</title>\n<style>{CSS}{style}</style>\n</head>\n<body>\n"
         + "\n".join(body)
-        + f"\n<script>{SCRIPT}{script}</script>\n</body>\n</html>\n"
+        + f"\n<script>{SCRIPT};{script}</script>\n</body>\n</html>\n"
     )
 
 

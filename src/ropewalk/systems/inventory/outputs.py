@@ -42,7 +42,7 @@ def outputs(outcome: Outcome[Config]) -> None:
     write(changed, outcome.folder, "changes")
     outcome.job.note(f"changes: {sentence}")
     _tell(outcome, 3)
-    facts = plan_facts(outcome, plan, changed, sentence)
+    facts = plan_facts(outcome, plan, changed, sentence) | {"stock": _stock_sources(asked)}
     (outcome.folder / "plan.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (outcome.folder / "report.html").write_text(report_page(outcome, plan, changed, facts), encoding="utf-8")
     _tell(outcome, 4)
@@ -69,6 +69,13 @@ def plan_facts(outcome: Outcome[Config], plan: pl.DataFrame, changed: pl.DataFra
         },
         "config": outcome.config.model_dump(mode="json"),
     }
+
+
+def _stock_sources(asked: pl.DataFrame) -> dict[str, int]:
+    """Where the stock of now comes from -> items."""
+    if "stock_source" not in asked.columns:
+        return {}
+    return dict(asked.group_by("stock_source").len().sort("stock_source").rows())
 
 
 def _release(outcome: Outcome[Config]) -> str:

@@ -128,7 +128,12 @@ def made_report(dataset: Dataset, won: bool = True) -> Report:
         "calibration": _calibration(rng),
     }  # fmt: skip
     metric = Metric("profit", float(items["profit_model"].sum()), "USD", baseline=float(items["profit_rule"].sum()))
-    notes = {"text": "policy  profit", "promise": [1234.5, 1190.2]}
+    notes = {
+        "text": "policy  profit",
+        "promise": {"expected_usd": 1234.5, "realised_usd": 1190.2},
+        "served": "learned",
+        "below_cost": {"share_of_demand": 0.021, "difference_usd": gain / 5, "difference_elsewhere_usd": gain * 4 / 5},
+    }
     return Report((metric,), "base-stock", None, tables, notes, "policy  profit")
 
 

@@ -51,7 +51,7 @@ def report_page(outcome: Outcome[Config], plan: pl.DataFrame, changed: pl.DataFr
         report_plan.what_the_data_is(view),
         contents(sections),
         *sections,
-        lead=f"{count(plan.height, 'item')} at a site, planned for the {view.word} that begins on {day(facts['as_of'])}",
+        lead=f"{count(plan.height, 'item')}, planned for the {view.word} that begins on {day(facts['as_of'])}",
         status=_status(view),
         foot=f"Ropewalk, inventory. Data up to {day(facts['as_of'])}; run {outcome.run.id}, dataset {outcome.dataset.hash[:12]}.",
         style=STYLE,
@@ -66,9 +66,5 @@ def contents(sections: list[Html]) -> Html:
 
 
 def _status(view: View) -> tuple[html.Tone, str]:
-    release = view.outcome.release
-    if release is None:
-        return "warning", "no release"
-    if release.choice == "model":
-        return "good", "learned policy is live"
-    return "info", "best classic rule is live"
+    tone: html.Tone = "warning" if view.outcome.release is None else "good" if view.accepted else "info"
+    return tone, report_plan.who_is_live(view)

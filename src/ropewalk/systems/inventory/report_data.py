@@ -10,7 +10,7 @@ import polars as pl
 from ropewalk import config as configs
 from ropewalk.methods import html
 from ropewalk.methods.html import Head, Html, tag
-from ropewalk.systems.inventory.report_view import View, count, day
+from ropewalk.systems.inventory.report_view import View, count, span
 
 COSTS = ("gross_margin", "holding_per_year", "lost_sale_usd", "order_cost_usd", "lead_time_periods", "review_every_periods",
          "pack_size", "min_order", "promo_known_ahead_periods", "missing_rows")  # fmt: skip
@@ -58,9 +58,7 @@ def _facts(view: View) -> Html:
     items, stock = data.get("items", {}), data.get("stock", {})
     said = [
         f"{filled.get('rows_filled_with_zero', 0):,} item-{word}s had no row: {data.get('missing_rows', '')}.",
-        f"{censored.get('days_marked', 0) + censored.get('days_inferred', 0):,} days were out of stock "
-        f"({censored.get('days_marked', 0):,} marked, {censored.get('days_inferred', 0):,} inferred): there, sales are only a "
-        f"lower bound of demand; {censored.get('units_added', 0):,.0f} units were added to make up for it.",
+        _censored(censored),
         f"{prices.get('prices_filled', 0):,} item-{word}s without a price got the last one known.",
         f"Unit cost was assumed for {items.get('unit_cost_assumed', 0):,} of {count(items.get('items', 0), 'item')}"
         + (f": {items['unit_cost_rule']}." if items.get("unit_cost_rule") else "."),
@@ -69,6 +67,16 @@ def _facts(view: View) -> Html:
     if data.get("periods_without_rows"):
         said.append(f"{word}s without any row: {', '.join(data['periods_without_rows'])}.")
     return tag("ul", *[tag("li", s) for s in said], class_="facts")
+
+
+def _censored(found: Mapping[str, Any]) -> str:
+    marked, inferred = found.get("days_marked", 0), found.get("days_inferred", 0)
+    if not marked + inferred:
+        return "No day is marked as out of stock and none is inferred to be: all sales count as demand."
+    return (
+        f"{marked + inferred:,} days were out of stock ({marked:,} marked, {inferred:,} inferred): there, sales are only a lower "
+        f"bound of demand; {found.get('units_added', 0):,.0f} units were added to make up for it."
+    )
 
 
 def assumed(view: View) -> Html:
@@ -80,7 +88,7 @@ def assumed(view: View) -> Html:
             continue
         value = getattr(view.config, name)
         default = repr(value) == described[name].default
-        rows.append([tag("code", name), html.text.words(value), described[name].unit,
+        rows.append([tag("code", name), f"{value:g}" if isinstance(value, float) else html.text.words(value), described[name].unit,
                      described[name].about if default else f"Set for this run. {described[name].about}"])  # fmt: skip
     return html.section(
         "What was assumed",
@@ -97,7 +105,7 @@ def measured(view: View) -> Html:
         [
             what,
             tag("b", cut),
-            f"{count(cuts[cut]['periods'], view.word)}, {day(cuts[cut]['from'])} to {day(cuts[cut]['to'])}",
+            f"{count(cuts[cut]['periods'], view.word)}, {span(cuts[cut]['from'], cuts[cut]['to'])}",
         ]
         for cut, what in (
             ("train", "learn"),
@@ -109,10 +117,11 @@ def measured(view: View) -> Html:
     steps = [
         "Items are chosen by looking at the training cut alone.",
         "Every policy, and the oracle, starts the replay from the same stock and the same orders on the way, and meets the "
-        "same demand. What cannot be sold is lost. What is left at the end, on hand or on order, is credited at purchase cost.",
-        "Profit is sales at the price paid, less purchases, the handling of order lines, the holding of stock and the "
-        "goodwill of lost sales.",
-        f"Intervals are a paired bootstrap: items and blocks of {view.word}s are drawn again with replacement, and both policies "
+        "same demand. What is asked for beyond the stock is lost. What is left at the end, on hand or on order, is credited at purchase cost.",
+        "Profit is the margin of what was sold (price paid less purchase cost), less the handling of order lines, the "
+        "holding of stock and the goodwill of lost sales. Summed up that is the cash, with the stock at the start and at the "
+        "end counted at purchase cost.",
+        f"Intervals are a paired bootstrap: items and blocks of four {view.word}s are drawn again with replacement, and both policies "
         "are compared on the same draws. 95 % of the draws lie within the interval. It holds for items and "
         f"{view.word}s like these; it does not know about a different year.",
         "The classic rules were tuned as carefully as the learned policy: on the same weeks, with the same forecast.",

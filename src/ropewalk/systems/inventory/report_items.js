@@ -17,7 +17,8 @@ const cash = (v, sign) => {
   const body = size.toLocaleString('en-US', size < 99.995 ? {minimumFractionDigits: 2, maximumFractionDigits: 2} : {maximumFractionDigits: 0});
   return (v < 0 ? '−' : sign && v > 0 ? '+' : '') + (dollars ? '$' + body : body + '\u202f' + D.currency);
 };
-const shortDay = iso => new Date(iso + 'T00:00Z').toLocaleDateString('en-GB', {day: 'numeric', month: 'short', timeZone: 'UTC'});
+const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
+const shortDay = iso => `${+iso.slice(8)} ${MONTHS[iso.slice(5, 7) - 1]}`;
 const series = (key, i) => D[key] ? D[key].slice(i * T, (i + 1) * T) : Array(T).fill(0);
 const sum = list => list.reduce((a, b) => a + b, 0);
 
@@ -28,7 +29,7 @@ const demand = D.item.map((_, i) => sum(series('d', i)));
 const sites = new Set(D.site).size > 1;
 const orders = {
   won: (a, b) => D.difference[b] - D.difference[a], lost: (a, b) => D.difference[a] - D.difference[b],
-  order: (a, b) => (D.plan[b][0] || 0) - (D.plan[a][0] || 0), risk: (a, b) => (D.plan[b][2] || 0) - (D.plan[a][2] || 0),
+  order: (a, b) => (D.plan[b][0] || 0) - (D.plan[a][0] || 0), risk: (a, b) => (D.plan[b][5] || 0) - (D.plan[a][5] || 0),
   demand: (a, b) => demand[b] - demand[a], name: (a, b) => D.name[a].localeCompare(D.name[b]),
 };
 const SHOWN = 100;
@@ -76,17 +77,25 @@ function show() {
   const line = D.plan[i];
   if (line.length) {
     const plan = put(into, 'p', {class: 'now'});
-    put(plan, 'strong', {}, line[0] > 0 ? `Order ${number(line[0])} now, on sale from ${shortDay(line[1])}. ` : 'Nothing to order now. ');
-    plan.append(line[4]);
-    put(plan, 'small', {}, `Expected profit ${cash(line[3])} · ${line[2]} % chance to run out before the next chance to order`);
+    const parts = /^([^:]{1,40}:)([\s\S]*)$/.exec(line[4]) || [null, '', line[4]];
+    put(plan, 'strong', {}, parts[1]);
+    plan.append(parts[2]);
+    put(plan, 'small', {}, (line[0] > 0 ? `On sale from ${shortDay(line[1])} · expected profit ${cash(line[3])} · ` : '')
+        + `${line[2]} chance to run out before the next chance to order`);
   }
   const s = Object.fromEntries(['d', 'p', 'a', 'sm', 'sr', 'km', 'kr', 'om', 'or'].map(k => [k, series(k, i)]));
   figures(into, i, s);
+  const key = put(into, 'ul', {class: 'key'});
+  ['s1', 's2'].forEach((colour, k) => {
+    const one = put(key, 'li', {});
+    put(put(one, 'svg', {viewBox: '0 0 12 12', class: colour, 'aria-hidden': true}), 'rect', {width: 12, height: 12, rx: 2, class: 'fill'});
+    one.append(D.who[k]);
+  });
   const promo = s.a.map(v => v >= 20);
-  chart(into, 'Demand and sales', 'Outline: demand. Bars: sales; what is missing below the outline was lost.',
-        {bars: [[s.sm, 's1', 'sales, learned'], [s.sr, 's2', 'sales, rule']], outline: s.d, promo}, i);
-  chart(into, `Stock at the end of the ${D.word}`, '', {lines: [[s.km, 's1', 'stock, learned'], [s.kr, 's2', 'stock, rule']], promo}, i);
-  chart(into, 'Orders placed', '', {bars: [[s.om, 's1', 'ordered, learned'], [s.or, 's2', 'ordered, rule']], promo}, i);
+  chart(into, 'Demand and sales', 'Black: demand. Bars: sales. What is missing below black was lost.',
+        {bars: [[s.sm, 's1', 'sold, ' + D.who[0]], [s.sr, 's2', 'sold, ' + D.who[1]]], outline: s.d, promo}, i);
+  chart(into, `Stock at the end of the ${D.word}`, '', {lines: [[s.km, 's1', 'stock, ' + D.who[0]], [s.kr, 's2', 'stock, ' + D.who[1]]], promo}, i);
+  chart(into, 'Orders placed', '', {bars: [[s.om, 's1', 'ordered, ' + D.who[0]], [s.or, 's2', 'ordered, ' + D.who[1]]], promo}, i);
   table(into, s);
 }
 function figures(into, i, s) {
@@ -127,7 +136,7 @@ function ticks(high) {
   const raw = Math.max(high, 1) / 3, power = 10 ** Math.floor(Math.log10(raw));
   const size = Math.max([1, 2, 2.5, 5, 10].find(m => m * power >= raw * 0.999) * power, 1);
   const out = [];
-  for (let v = 0; v <= high * 1.0001 || out.length < 2; v += size) out.push(v);
+  for (let v = 0; v < high + size * 0.999; v += size) out.push(v);
   return out;
 }
 function chart(into, title, about, {bars = [], lines = [], outline, promo}, i) {
@@ -135,7 +144,7 @@ function chart(into, title, about, {bars = [], lines = [], outline, promo}, i) {
   if (about) put(caption, 'small', {}, about);
   const width = Math.max(figure.clientWidth - 26, 240), height = 150, left = 44, right = 6, top = 14, floor = height - 22;
   const all = [...bars, ...lines].flatMap(b => b[0]).concat(outline || []), marks = ticks(Math.max(...all, 1));
-  const high = Math.max(marks.at(-1), ...all), y = v => floor - v / high * (floor - top), wide = (width - left - right) / T;
+  const high = marks.at(-1), y = v => floor - v / high * (floor - top), wide = (width - left - right) / T;
   const x = t => left + t * wide;
   const svg = put(figure, 'svg', {viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', class: 'small',
                                   'aria-label': `${title}: ${D.name[i]}`});
@@ -154,9 +163,9 @@ function chart(into, title, about, {bars = [], lines = [], outline, promo}, i) {
     const w = wide * 0.72 / bars.length;
     if (v > 0) put(svg, 'rect', {x: x(t) + wide * 0.14 + b * w + 0.5, width: Math.max(w - 1, 0.8), y: y(v), height: Math.max(floor - y(v), 1), class: 'fill ' + colour});
   }));
-  if (outline) put(svg, 'path', {class: 'outline', d: outline.map((v, t) => `${t ? 'L' : 'M'}${x(t) + wide * 0.08} ${y(v)}H${x(t) + wide * 0.92}`).join('')});
+  if (outline) put(svg, 'path', {class: 'outline', d: outline.map((v, t) => `M${x(t) + wide * 0.1} ${y(v)}H${x(t) + wide * 0.9}`).join('')});
   for (const [values, colour] of lines) {
-    put(svg, 'path', {class: 'line ' + colour, d: 'M' + values.map((v, t) => `${x(t) + wide / 2} ${y(v)}`).join('L')});
+    put(svg, 'path', {class: (colour === 's2' ? 'line dash ' : 'line ') + colour, d: 'M' + values.map((v, t) => `${x(t) + wide / 2} ${y(v)}`).join('L')});
     if (T <= 40) values.forEach((v, t) => put(svg, 'circle', {cx: x(t) + wide / 2, cy: y(v), r: 3, class: 'mark ' + colour}));
   }
   D.dates.forEach((date, t) => {

@@ -14,7 +14,7 @@ import polars as pl
 
 from ropewalk.methods import html
 from ropewalk.methods.html import Html, tag
-from ropewalk.systems.inventory.report_view import View
+from ropewalk.systems.inventory.report_view import View, chance
 
 NUMBERS = 60_000  # item-periods that a page carries: about 2 MB
 SERIES = {
@@ -52,7 +52,7 @@ def items(view: View) -> Html:
             hidden=True,
         ),
         tag("script", Html(_quiet(body)), type="application/json", id="item-data"),
-        about="Pick one by its name, number or category. Blue: the learned policy. Orange: the best classic rule."
+        about=f"Pick one by its name, number or category: what {view.served} and {view.best['policy']} made of its demand."
         + more,
     )
 
@@ -92,7 +92,7 @@ def carried(view: View, shown: pl.DataFrame, weeks: pl.DataFrame) -> str:
         "dates": [f"{d:%Y-%m-%d}" for d in dates],
         "word": view.word,
         "currency": view.unit,
-        "rule": view.best["policy"] if view.best else "",
+        "who": [view.served.removeprefix("the "), view.best["policy"] if view.best else "rule"],
         "item": shown["item"].to_list(),
         "site": shown["site"].to_list(),
         "name": [n or i for n, i in shown.select("name", "item").rows()],
@@ -110,10 +110,10 @@ def carried(view: View, shown: pl.DataFrame, weeks: pl.DataFrame) -> str:
 
 
 def _line(row: tuple[Any, ...]) -> list[Any]:
-    order, arrival, chance, profit, reason = row
+    order, arrival, p_out, profit, reason = row
     if order is None:
         return []
-    return [_short(order), str(arrival), round(100 * chance), round(profit, 2), reason]
+    return [_short(order), str(arrival), chance(p_out), round(profit, 2), reason, round(p_out, 4)]
 
 
 def _whole(values: pl.Series, scale: int) -> list[float]:

@@ -6,22 +6,22 @@ left is credited at cost. So the difference of profits is, exactly, margin of th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
 from ropewalk.methods import html
 from ropewalk.methods.html import Head, Html, tag
-from ropewalk.systems.inventory.report_view import View, count, named
+from ropewalk.systems.inventory.report_view import View, capital, count, named
 
 TOP = 8  # winners, losers and categories that are named
 SIDES = ("model", "rule")
 KINDS = {
-    "margin": "margin of the sales that were made",
-    "holding": "stock held",
-    "handling": "order lines placed",
-    "goodwill": "goodwill of lost sales",
+    "margin": "margin of sales",
+    "holding": "holding of stock",
+    "handling": "order lines",
+    "goodwill": "goodwill",
 }
 
 
@@ -30,24 +30,28 @@ def money(view: View) -> Html:
     weeks, items = view.table("weeks"), view.table("items")
     if weeks is None or items is None or view.best is None:
         return Html("")
+    if not (items["difference"] != 0).any():
+        return html.section("Where money is won and lost", tag("p", f"{capital(view.served)} is the best classic rule itself: "
+                            "there is no difference to split."))  # fmt: skip
     costs = view.outcome.dataset.table("items").select(
         "item", "site", "unit_cost_usd", "holding_usd", "lost_sale_usd", "order_cost_usd").collect()  # fmt: skip
     split = by_kind(weeks, costs)
-    share = (items["difference"] > 0).mean()
+    share = float((items["difference"] > 0).sum()) / items.height
     won, lost = (
-        items.filter(sign)["difference"].sum() for sign in (pl.col("difference") > 0, pl.col("difference") < 0)
+        float(items.filter(sign)["difference"].sum()) for sign in (pl.col("difference") > 0, pl.col("difference") < 0)
     )
     ahead = (
-        f"The learned policy earns more on {html.percent(share)} of {count(items.height, 'item')} "  # type: ignore[arg-type]
+        f"{capital(view.served)} earns more on {html.percent(share)} of {count(items.height, 'item')} "
         f"({view.money(won, True)} in all) and less on the others ({view.money(lost, True)})."
     )
     return html.section(
         "Where money is won and lost",
         tag("p", ahead),
+        _under_cost(view),
         html.grid(_kinds(view, split, float(items["difference"].sum())), _over_time(view, split)),
         html.grid(_spread(view, items), _categories(view, items)),
         html.grid(_extremes(view, items, "Items won", True), _extremes(view, items, "Items lost", False)),
-        about=f"The learned policy less {view.best['policy']}, item by item, over {view.replayed}.",
+        about=f"{capital(view.served)} less {view.best['policy']}, item by item, over {view.replayed}.",
     )
 
 
@@ -75,8 +79,20 @@ def _kinds(view: View, split: pl.DataFrame, total: float) -> Html:
     values = [*parts.values(), total]
     return html.bars(
         "What the difference is made of", names, values, unit=view.unit, sign=True, tones=_tones(values),
-        about="Right: the learned policy saves or earns more. Left: it spends more or earns less.",
+        about="To the right it earns or saves more, to the left it earns less or spends more.",
     )  # fmt: skip
+
+
+def _under_cost(view: View) -> Html | None:
+    """What comes from sales under the assumed cost: where the assumption of a margin matters most."""
+    found = view.notes.get("below_cost")
+    if not isinstance(found, Mapping) or not found.get("share_of_demand"):
+        return None
+    return html.note("warning", tag("p",
+        f"{html.percent(found['share_of_demand'])} of the demand came at prices under the unit cost, which is assumed. A policy "
+        f"may earn by not selling at a loss: {view.money(found['difference_usd'], True)} of the difference are from there, "
+        f"{view.money(found['difference_elsewhere_usd'], True)} from everything else. If suppliers pay for promotions, which "
+        "the data does not say, the first part is not real."))  # fmt: skip
 
 
 def _over_time(view: View, split: pl.DataFrame) -> Html:
@@ -128,8 +144,8 @@ def _categories(view: View, items: pl.DataFrame) -> Html:
 def _extremes(view: View, items: pl.DataFrame, title: str, won: bool) -> Html:
     rows = items.sort("difference", descending=won).head(TOP)
     rows = rows.filter(pl.col("difference") > 0 if won else pl.col("difference") < 0)
-    heads: list[Head | str] = ["item", Head("difference", right=True), Head("units lost", right=True, about="learned policy / rule"),
-             Head("mean stock", right=True, about="learned policy / rule")]  # fmt: skip
+    heads: list[Head | str] = ["item", Head("difference", right=True), Head("units lost", right=True, about="served policy / rule"),
+             Head("mean stock", right=True, about="served policy / rule")]  # fmt: skip
     cells = [
         [named(r), view.money(r["difference"], True), _pair(r, "lost"), _pair(r, "stock")]
         for r in rows.iter_rows(named=True)
@@ -138,7 +154,7 @@ def _extremes(view: View, items: pl.DataFrame, title: str, won: bool) -> Html:
         return tag("p", f"{title}: none.")
     return html.safe([
         tag("h3", title),
-        html.table(heads, cells, caption="Units lost and mean stock: under the learned policy / under the rule"),
+        html.table(heads, cells, caption="Units lost and mean stock: served policy / best rule"),
     ])  # fmt: skip
 
 

@@ -8,9 +8,9 @@ import polars as pl
 
 from ropewalk.methods import html
 from ropewalk.methods.html import Card, Head, Html, tag
-from ropewalk.systems.inventory.report_view import View, count, day, named
+from ropewalk.systems.inventory.report_view import View, capital, chance, count, day, named, short, why
 
-TOP = 12  # lines that are shown; the files have all
+TOP = 8  # lines that are shown; the files have all
 
 
 def headline(view: View) -> Html:
@@ -18,38 +18,38 @@ def headline(view: View) -> Html:
     chosen, best = view.policy(chosen=True), view.best
     if chosen is None or best is None:
         return tag("div", tag("p", view.outcome.verdict), class_="hero")
-    if chosen is best or chosen.get("profit_usd_difference") is None:
-        parts = [
-            tag("p", f"Decided over {view.replayed} that no policy had seen", class_="kicker"),
-            tag("p", chosen["policy"], class_="sum"),
-            tag("p", f"The orders below follow {_the(chosen)}: {_refused(view)}"),
-        ]
-    else:
-        gain, low, high = (chosen[f"profit_usd_{end}"] for end in ("difference", "low", "high"))
-        parts = [
-            tag("p", f"Earned beyond the best rule, over {view.replayed} that no policy had seen", class_="kicker"),
-            tag("p", view.money(gain, True), class_="sum"),
-            tag("p", f"95 % interval {view.range(low, high)}", class_="range"),
-            tag("p", f"The orders below follow {_the(chosen)}. It earned {view.money(chosen['profit_usd'])}, "
-                f"{html.percent(gain / abs(best['profit_usd'] or 1), sign=True)} against {best['policy']}, the best classic "
-                f"rule ({view.money(best['profit_usd'])}){_of_headroom(view, gain)}."),
-        ]  # fmt: skip
-    return tag("div", *parts, class_="hero")
-
-
-def _the(policy: dict[str, Any]) -> str:
-    return "the learned policy" if policy["kind"] == "learned" else f"the rule {policy['policy']}"
-
-
-def _refused(view: View) -> str:
-    learned = view.learned
-    if learned is None or learned.get("profit_usd_difference") is None:
-        return view.outcome.verdict
-    return (
-        f"the learned policy differs from it by {view.money(learned['profit_usd_difference'], True)} "
-        f"(95 % interval {view.range(learned.get('profit_usd_low'), learned.get('profit_usd_high'))}), which is no reason to "
-        f"change. {view.outcome.verdict}"
+    gain, low, high = (chosen.get(f"profit_usd_{end}") for end in ("difference", "low", "high"))
+    if gain is None:  # the best classic rule itself was chosen
+        return tag(
+            "div", tag("p", f"The best of all over the {view.word}s to choose on", class_="kicker"),
+            tag("p", best["policy"], class_="sum"), tag("p", f"{view.outcome.verdict} {_who_orders(view)}"), class_="hero",
+        )  # fmt: skip
+    earned = (
+        f"{capital(view.served)} earned {view.money(chosen['profit_usd'])}, "
+        f"{html.percent(gain / abs(best['profit_usd'] or 1), sign=True)} against {best['policy']}, the best classic rule "
+        f"({view.money(best['profit_usd'])}){_of_headroom(view, gain) if gain > 0 else ''}."
     )
+    return tag(
+        "div",
+        tag("p", f"{'Earned' if gain >= 0 else 'Lost'} against the best classic rule, over {view.replayed} that no policy had "
+            "seen", class_="kicker"),
+        tag("p", view.money(gain, True), class_="sum"),
+        tag("p", f"95 % interval {view.range(low, high)}", class_="range"),
+        tag("p", f"{earned} {_who_orders(view)}"),
+        None if view.accepted else tag("p", f"The gate: {view.outcome.verdict}"),
+        class_="hero",
+    )  # fmt: skip
+
+
+def _who_orders(view: View) -> str:
+    release = view.outcome.release
+    if release is None:
+        return "Nothing is live; the orders below are what this run's policy would order."
+    if view.accepted:
+        return f"The orders below follow {view.served}, live as v{release.version}."
+    if release.run == view.outcome.run.id:
+        return f"The orders below follow the best classic rule, live as v{release.version}."
+    return f"The orders below follow v{release.version}, which stays live."
 
 
 def _of_headroom(view: View, gain: float) -> str:
@@ -63,15 +63,23 @@ def cards(view: View) -> Html:
     release = view.outcome.release
     out = [
         Card("to order now", view.money(sums["order_value_usd"]), f"{sums['units']:,.0f} units at purchase cost"),
-        Card("order lines", f"{sums['lines']:,}", f"of {count(sums['items'], 'item')} at a site"),
+        Card("order lines", f"{sums['lines']:,}", f"of {count(sums['items'], 'item')} planned"),
         Card("expected profit of the orders", view.money(sums["expected_profit_usd"]), "until the next order could arrive"),
-        Card("likely to run out", f"{sums['likely_to_run_out']:,}", "items at 50 % or more before the next chance to order",
+        Card("likely to run out", f"{sums['likely_to_run_out']:,}", "items at 50 % or more, before the next chance to order",
              "warning" if sums["likely_to_run_out"] else "good"),
-        Card("release", f"v{release.version}" if release else "none",
-             "the learned policy" if release and release.choice == "model" else "the best classic rule" if release else
-             "nothing passed the gate", "plain"),
+        Card("release", f"v{release.version}" if release else "none", who_is_live(view)),
     ]  # fmt: skip
     return html.cards(out)
+
+
+def who_is_live(view: View) -> str:
+    """In three words, for a badge."""
+    release = view.outcome.release
+    if release is None:
+        return "nothing is live"
+    if view.accepted:
+        return f"{view.served.removeprefix('the ')} is live"
+    return "best classic rule is live" if release.run == view.outcome.run.id else f"v{release.version} stays live"
 
 
 def what_the_data_is(view: View) -> Html:
@@ -90,8 +98,13 @@ def _about_costs(items: dict[str, Any]) -> str:
 
 
 def _about_stock(view: View) -> str:
-    said = view.data.get("stock", {}).get("stock", "")
-    return f"The stock of now is {said}." if said.startswith("made up") else ""
+    left = view.facts.get("stock", {}).get("the replay's end", 0)
+    which = "every item" if left == view.plan.height else f"{count(left, 'item')} of {view.plan.height:,}"
+    return (
+        f"The stock of now is not in the data either: for {which} the plan goes on from what the replay left."
+        if left
+        else ""
+    )
 
 
 def orders(view: View) -> Html:
@@ -100,8 +113,8 @@ def orders(view: View) -> Html:
     heads: list[Head | str] = ["item", Head("order", right=True), Head("arrives"), Head("chance to run out", right=True,
              about="before the next chance to order"), Head("profit", right=True, about="expected"), "why"]  # fmt: skip
     rows = [
-        [named(r), html.number(r["order_now"]), r["expected_arrival"], html.percent(r["p_stock_out"]),
-         view.money(r["expected_profit_usd"]), r["reason"]]
+        [named(r), html.number(r["order_now"]), short(r["expected_arrival"]), chance(r["p_stock_out"]),
+         view.money(r["expected_profit_usd"]), why(r["reason"])]
         for r in placed.head(TOP).iter_rows(named=True)
     ]  # fmt: skip
     shown = html.table(
@@ -125,7 +138,7 @@ def _changes(view: View) -> Html:
             html.number(r["order_before"]),
             html.number(r["order_now"]),
             view.money(r["difference_usd"], True),
-            r["why"],
+            why(r["why"]),
         ]
         for r in view.changed.head(TOP).iter_rows(named=True)
     ]

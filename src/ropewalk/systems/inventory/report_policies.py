@@ -10,6 +10,8 @@ from ropewalk.methods.html import Head, Html, tag
 from ropewalk.systems.inventory.report_view import View
 
 NONE = html.text.NONE
+POINTS = f"{html.text.THIN}pt"  # percentage points
+SHOWN = 8  # policies in the drawing; the table has all
 
 
 def policies(view: View) -> Html:
@@ -18,19 +20,25 @@ def policies(view: View) -> Html:
         return Html("")
     measures: list[tuple[str, str, Callable[..., str]]] = [
         ("profit_usd", "profit", view.money), ("lost_units", "units lost", _units),
-        ("mean_stock_units", "mean stock, units", _units), ("fill_rate", "fill rate", html.percent),
+        ("mean_stock_units", "mean stock, units", _units), ("fill_rate", "fill rate", _share),
         ("order_lines", "order lines", _units),
     ]  # fmt: skip
     rows = [[_name(p), *[_figure(p, m, write) for m, _, write in measures]] for p in view.policies]
     heads: list[Head | str] = ["policy", *[Head(title, right=True) for _, title, _ in measures]]
-    tones = {id(row): "good" if p.get("chosen") else None for row, p in zip(rows, view.policies, strict=True)}
+    tones: dict[int, html.Tone | None] = {
+        id(row): "good" if p.get("chosen") else None for row, p in zip(rows, view.policies, strict=True)
+    }
     return html.section(
         "Against the rules",
-        html.table(heads, rows, mark=lambda row: tones[id(row)], caption="The policies over the replay"),  # type: ignore[arg-type,return-value]
+        tag(
+            "div",
+            html.table(heads, rows, mark=lambda row: tones[id(row)], caption="The policies over the replay"),
+            class_="policies",
+        ),
         _bars(view),
         about=f"Every policy was replayed over {view.replayed} from the same stock. Under each figure: its difference to "
         f"{view.best['policy']}, the best classic rule before the replay began, and the 95 % interval of that difference. "
-        "The oracle knows the future: nobody can earn more.",
+        "(pt: percentage points.) The oracle knows the future: nobody can earn more.",
     )
 
 
@@ -47,7 +55,9 @@ def _figure(p: dict[str, Any], measure: str, write: Callable[..., str]) -> Html:
     if middle is not None:
         below.append(tag("small", _signed(write, middle), class_="delta"))
         if low is not None and high is not None:
-            below.append(tag("small", f"{_signed(write, low)} to {_signed(write, high)}", class_="delta"))
+            below.append(
+                tag("small", f"{_signed(write, low).removesuffix(POINTS)} to {_signed(write, high)}", class_="delta")
+            )
     return html.safe([write(p.get(measure)), *below])
 
 
@@ -55,12 +65,23 @@ def _signed(write: Callable[..., str], value: float) -> str:
     return write(value, sign=True)
 
 
+def _share(value: float | None, sign: bool = False) -> str:
+    """93.0 %; a difference of two shares in percentage points: +1.5 points."""
+    if value is None:
+        return NONE
+    size = f"{abs(100 * value):.1f}"
+    if not sign:
+        return f"{size}{html.text.THIN}%"
+    return f"{html.text.MINUS if value < 0 and size != '0.0' else '+' if size != '0.0' else ''}{size}{POINTS}"
+
+
 def _units(value: float | None, sign: bool = False) -> str:
-    return html.number(None if value is None else round(value), sign=sign)
+    return html.number(None if value is None else round(value, 0 if abs(value) >= 100 else 1), sign=sign)
 
 
 def _bars(view: View) -> Html:
-    shown = [p for p in view.policies if p.get("profit_usd_difference") is not None]
+    compared = [p for p in view.policies if p.get("profit_usd_difference") is not None]
+    shown = sorted(compared, key=lambda p: -p["profit_usd"])[:SHOWN]
     if not shown or view.best is None:
         return Html("")
     return html.bars(
@@ -68,7 +89,8 @@ def _bars(view: View) -> Html:
         [p["policy"] for p in shown], [p["profit_usd_difference"] for p in shown],
         low=[p.get("profit_usd_low") for p in shown], high=[p.get("profit_usd_high") for p in shown],
         unit=view.unit, sign=True, wide=True, tones=["good" if p["profit_usd_difference"] >= 0 else "error" for p in shown],
-        about="Over the whole replay; whiskers: 95 % interval. A whisker that crosses zero could be chance."
+        about=("" if len(shown) == len(compared) else f"The {SHOWN} best. ")
+        + "Over the whole replay; whiskers: 95 % interval. A whisker that crosses zero could be chance."
         + (f" The oracle's bound lies at {view.money(view.headroom, True)}." if view.headroom is not None else ""),
     )  # fmt: skip
 

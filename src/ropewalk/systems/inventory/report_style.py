@@ -1,7 +1,7 @@
 """What the report adds to the common look of pages."""
 
 STYLE = """
-.hero{margin:0 0 1rem}.hero p{margin:0;max-width:44rem}.hero .kicker{color:var(--soft)}
+.hero{margin:0 0 1rem}.hero p{margin:0;max-width:54rem}.hero .kicker{color:var(--soft)}
 .hero .sum{font-size:clamp(2.4rem,7vw,3.6rem);font-weight:700;letter-spacing:-.03em;line-height:1.1;
 font-variant-numeric:tabular-nums}
 .hero .range{color:var(--soft);margin-bottom:.6rem;font-variant-numeric:tabular-nums}
@@ -10,7 +10,11 @@ nav a{text-decoration:none}nav a:hover{text-decoration:underline}
 section{scroll-margin-top:1rem}.id,.delta{display:block;font-weight:400;font-size:.8125rem;color:var(--soft);margin:0}
 tbody th a{color:inherit;text-decoration-color:var(--line);text-underline-offset:.2em}
 tbody th a:hover{text-decoration-color:currentColor}
+.grid .scroll th,.grid .scroll td{padding:.45rem .6rem}.grid .scroll table{font-size:.875rem}
+.policies th,.policies td{padding-inline:.7rem}.policies .delta{white-space:nowrap;letter-spacing:-.01em}
+.note p{max-width:none}
 .facts{max-width:46rem;padding-left:1.2rem}.facts li{margin:.35rem 0}
+.why{min-width:15rem}.whole{white-space:nowrap}.grid .cell>figure{height:calc(100% - .5rem)}.item .key{margin:.5rem 0 0}
 td.mid,th.mid{text-align:center}.heat{font-variant-numeric:tabular-nums}.heat td{border-left:1px solid var(--line)}
 .heat b{font-size:1.0625rem}
 .heat td.good,.heat td.error{background:color-mix(in srgb,var(--tone-bg) calc(40% + .6*var(--strength)),transparent)}

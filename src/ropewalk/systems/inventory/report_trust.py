@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -20,22 +20,19 @@ def trust(view: View) -> Html:
     table = view.table("calibration")
     if table is None:
         return Html("")
-    parts: list[Html] = []
-    for (name,), bins in table.filter(pl.col("rows") > 0).group_by("forecast", maintain_order=True):
-        parts.append(
-            html.grid(_curve(str(name), bins.sort("low")), _counts(str(name), table.filter(forecast=name).sort("low")))
-        )
+    split = table.filter(pl.col("rows") > 0).sort("low").partition_by("forecast", maintain_order=True, as_dict=True)
+    parts = [
+        html.grid(*[_curve(str(name), bins) for (name,), bins in split.items()]),
+        html.grid(*[_counts(str(name), bins) for (name,), bins in split.items()]),
+    ]
     return html.section(
         "Do the chances of running out come true?",
         _promise(view),
         *parts,
-        about=f"Each point: the lines of the replay that were given about the same chance. Left to right the chance that was "
-        f"said, upwards how often the item really ran out. On the dashed line both agree. Whiskers: 95 % interval of {_share()}.",
+        about="Each point: the lines of the replay that were given about the same chance. Left to right the chance that was "
+        "said, upwards how often the item really ran out. On the dashed line both agree. Whiskers: 95 % interval of the "
+        "share, as if lines were independent.",
     )
-
-
-def _share() -> str:
-    return "the share, as if lines were independent"
 
 
 def _curve(name: str, bins: pl.DataFrame) -> Html:
@@ -55,10 +52,10 @@ def _curve(name: str, bins: pl.DataFrame) -> Html:
 
 
 def _counts(name: str, bins: pl.DataFrame) -> Html:
-    edges = [*bins["low"].to_list(), bins["high"][-1]]
-    return html.histogram(
-        "How many lines stand behind each point", edges, bins["rows"].cast(float).to_list(), unit="share",
-        x_title="chance that was said", about=f"Chances of running out {'before the ' if name.startswith('next') else ''}{name}.",
+    names = [f"{html.percent(a)} to {html.percent(b)}" for a, b in bins.select("low", "high").rows()]
+    return html.bars(
+        "Lines behind each point", names, bins["rows"].cast(float).to_list(),
+        about=f"By the chance of running out {'before the ' if name.startswith('next') else ''}{name}.",
     )  # fmt: skip
 
 
@@ -80,11 +77,8 @@ def _promise(view: View) -> Html:
 
 
 def promise_of(notes: Mapping[str, Any]) -> tuple[float, float] | None:
-    """(expected, realised) from the report's notes, as a pair or as a record."""
+    """(expected, realised) profit of the replay's order lines."""
     found = notes.get("promise")
-    if isinstance(found, Mapping):
-        found = [v for k, v in found.items() if isinstance(v, int | float)][:2] if not {"expected", "realised"} <= set(found) else [
-            found["expected"], found["realised"]]  # fmt: skip
-    if isinstance(found, Sequence) and not isinstance(found, str) and len(found) == 2:
-        return float(found[0]), float(found[1])
-    return None
+    if not isinstance(found, Mapping) or not {"expected_usd", "realised_usd"} <= set(found):
+        return None
+    return float(found["expected_usd"]), float(found["realised_usd"])

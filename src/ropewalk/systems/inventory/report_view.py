@@ -86,6 +86,18 @@ class View:
     def learned(self) -> dict[str, Any] | None:
         return self.policy(kind="learned")
 
+    @property
+    def served(self) -> str:
+        """The policy that was trained and compared with the best rule, as a person calls it."""
+        chosen = self.policy(chosen=True)
+        return "the learned policy" if chosen is None or chosen["kind"] == "learned" else f"the rule {chosen['policy']}"
+
+    @property
+    def accepted(self) -> bool:
+        """Whether what this run trained, and not its baseline or an older release, makes the orders."""
+        release = self.outcome.release
+        return release is not None and release.run == self.outcome.run.id and release.choice == "model"
+
     @cached_property
     def headroom(self) -> float | None:
         """What an oracle would add to the best classic rule; None without an oracle."""
@@ -94,10 +106,10 @@ class View:
 
     @cached_property
     def replayed(self) -> str:
-        """ "11 weeks (9 Oct to 24 Dec 2017)"."""
+        """11 weeks (9 Oct to 24 Dec 2017)"""
         cut = self.data.get("cuts", {}).get("replay")
         return (
-            f"{count(cut['periods'], self.word)} ({day(cut['from'])} to {day(cut['to'])})"
+            f"{count(cut['periods'], self.word)} ({span(cut['from'], cut['to'])})"
             if cut
             else f"the replay {self.word}s"
         )
@@ -116,6 +128,32 @@ def day(iso: str) -> str:
     """2017-10-09 -> 9 Oct 2017"""
     found = date.fromisoformat(iso[:10])
     return f"{found.day} {found:%b %Y}"
+
+
+def span(first: str, last: str) -> str:
+    """9 Oct to 24 Dec 2017: the year once, if it is the same."""
+    return f"{day(first).removesuffix(' ' + first[:4]) if first[:4] == last[:4] else day(first)} to {day(last)}"
+
+
+def chance(share: float) -> str:
+    """A probability in whole per cent; never 0 or 100 when it is neither."""
+    if 0 < share < 0.01:
+        return f"<1{html.text.THIN}%"
+    return f">99{html.text.THIN}%" if 0.99 < share < 1 else f"{100 * share:.0f}{html.text.THIN}%"
+
+
+def short(when: date) -> html.Html:
+    """28 Oct, on one line."""
+    return html.tag("span", f"{when.day} {when:%b}", class_="whole")
+
+
+def why(sentence: str) -> html.Html:
+    """A sentence in a cell, wide enough to be read on a telephone."""
+    return html.tag("div", sentence, class_="why")
+
+
+def capital(said: str) -> str:
+    return said[:1].upper() + said[1:]
 
 
 def named(row: Mapping[str, Any]) -> html.Html:
