@@ -73,7 +73,7 @@ class Config(Settings):
     min_order: int = setting(0, "Smallest order of an item: none, the neutral choice.", unit="units", low=0)
     gross_margin: float = setting(
         0.30,
-        "Margin where unit cost is unknown: cost = (1 - margin) x median regular price; grocers' accounts show 25-30 %.",
+        "Margin where unit cost is unknown: cost = (1 - margin) x median price paid; grocers' accounts show 25-30 % of net sales.",
         unit="share of price",
         above=0,
         below=1,

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from ropewalk.systems.inventory.config import Config
-from ropewalk.systems.inventory.data_history import KEY, NO_PROMO
+from ropewalk.systems.inventory.data_history import KEY
 
 ITEMS = {
     "item": pl.String,
@@ -18,7 +18,7 @@ ITEMS = {
     "status": pl.String,  # active, new, discontinued
     "unit_cost_usd": pl.Float64,
     "unit_cost_known": pl.Boolean,  # False: the margin rule
-    "price_usd": pl.Float64,  # median regular price of the training periods
+    "price_usd": pl.Float64,  # median price paid in the training periods
     "lead_time_periods": pl.Int64,
     "review_every_periods": pl.Int64,
     "order_days": pl.String,  # as in mon,thu; null: every review
@@ -82,7 +82,7 @@ def items(
         "items_new": int((table["status"] == "new").sum()),
         "items_discontinued": int((table["status"] == "discontinued").sum()),
         "unit_cost_assumed": assumed,
-        "unit_cost_rule": f"(1 - {config.gross_margin:g}) x median regular price in training",
+        "unit_cost_rule": f"(1 - {config.gross_margin:g}) x median price paid in training",
         "unit_cost_zero": int((table["unit_cost_usd"] <= 0).sum()),
         "unit_cost_above_price": int((table["unit_cost_usd"] > table["price_usd"]).sum()),
         "price_assumed": price_assumed,
@@ -91,20 +91,20 @@ def items(
 
 
 def _learned(history: pl.DataFrame, train: tuple[int, int]) -> pl.DataFrame:
-    """What the training periods say of each item: median regular price, median unit cost.
+    """What the training periods say of each item: median price paid, median unit cost.
 
-    Without a regular price: the median price of the periods without promotion, else of all. An item without a training
-    period (a new one) is judged by what there is of it.
+    The price paid, not the regular one: the margins that grocers publish are shares of what customers paid, and where most
+    sales are on promotion the regular price would put the cost above it. An item without a training period (a new one) is
+    judged by what there is of it.
     """
     inside = pl.col("period").is_between(*train)
-    plain = pl.col("price").filter(inside & (pl.col("promo") < NO_PROMO)).median()
     return history.group_by(KEY).agg(
         price_usd=pl.coalesce(
-            pl.col("regular_price").filter(inside).median(),
-            plain,
+            pl.col("price").filter(inside & (pl.col("units") > 0)).median(),
             pl.col("price").filter(inside).median(),
-            pl.col("regular_price").median(),
+            pl.col("regular_price").filter(inside).median(),
             pl.col("price").median(),
+            pl.col("regular_price").median(),
         ),
         _unit_cost=pl.coalesce(pl.col("unit_cost").filter(inside).median(), pl.col("unit_cost").median()),
     )
