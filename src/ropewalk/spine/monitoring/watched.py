@@ -72,11 +72,7 @@ def _filled(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     fill = []
     for column in contract.columns:
         if column.default is not None and column.name in frame.columns:
-            default = (
-                pl.lit(pl.Series([column.default])).first()
-                if column.length is None
-                else pl.lit([column.default]).first()
-            )
+            default = pl.lit(pl.Series("", [column.default], dtype=frame.schema[column.name])).first()
             fill.append(pl.col(column.name).fill_null(default))
     return frame.with_columns(fill)
 
