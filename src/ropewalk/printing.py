@@ -102,8 +102,8 @@ def release(found: Release) -> str:
 
 
 def summary(found: Summary) -> str:
-    set_aside = f", {found.rows_bad:,} set aside in {found.quarantine}" if found.rows_bad else ""
-    return f"{found.rows:,} rows answered into {found.target}{set_aside}"
+    set_aside = f", {found.set_aside:,} set aside in {found.quarantine}" if found.set_aside else ""
+    return f"{found.answered:,} of {found.rows:,} rows answered into {found.target}{set_aside}"
 
 
 def findings_body(found: Sequence[Finding]) -> list[dict[str, Any]]:
