@@ -171,3 +171,27 @@ def test_calendar_ticks_lie_within_and_are_few(start, length):
 
 def test_hours_have_a_place_between_days():
     assert axes.as_number(datetime(2024, 1, 1, 12)) == date(2024, 1, 1).toordinal() + 0.5
+
+
+def test_columns_stand_on_zero_and_add_up():
+    drawn = html.columns("Won", DAYS[:3], [5.0, -2.0, None], unit="USD", total="added up")
+    assert drawn.count("<rect") == 3
+    assert "added up until 2024-01-15: +$3.00" in drawn
+    assert "<svg" in html.columns("Nothing", [], [])
+
+
+def test_an_element_without_content_has_no_end():
+    assert html.tag("input", type="search") == '<input type="search">'
+
+
+def test_a_page_adds_its_own_look_and_script_after_the_common_ones():
+    text = html.page("Stock", style=".own{color:red}", script="own()")
+    assert text.index(".badge{") < text.index(".own{color:red}")
+    assert text.index("querySelectorAll") < text.index("own()")
+
+
+@given(st.text(max_size=60))
+def test_a_name_is_cut_to_its_room(text):
+    shown = axes.fitted(text, 100)
+    assert axes.breadth(shown) <= 110
+    assert text.startswith(shown.removesuffix("…").rstrip())

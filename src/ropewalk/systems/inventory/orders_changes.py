@@ -18,7 +18,8 @@ from ropewalk.systems.inventory.orders_why import facts_between, sentence
 from ropewalk.systems.inventory.requests import columns
 
 if TYPE_CHECKING:
-    from ropewalk.types import Columns, Model
+    from ropewalk.systems.inventory.model import InventoryModel
+    from ropewalk.types import Columns
 
 SCHEMA = {
     "item": pl.String, "site": pl.String, "name": pl.String, "order_before": pl.Float64, "order_now": pl.Float64,
@@ -53,7 +54,9 @@ def last(folder: Path | None, release: str) -> Plan | None:
     return Plan(pl.read_parquet(folder / "orders.parquet"), pl.read_parquet(asked) if asked.exists() else None, release)
 
 
-def changes(now: Plan, before: Plan | None, model: Model, word: str, currency: str = "USD") -> tuple[pl.DataFrame, str]:
+def changes(
+    now: Plan, before: Plan | None, model: InventoryModel, word: str, currency: str = "USD"
+) -> tuple[pl.DataFrame, str]:
     """The lines that differ, the largest in money first, and one sentence about all. `word`: week or day."""
     if before is None:
         return pl.DataFrame(schema=SCHEMA), FIRST
@@ -93,7 +96,7 @@ def _costs(now: Plan, before: Plan) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _reasons(differ: pl.DataFrame, now: Plan, before: Plan, model: Model, word: str) -> list[pl.DataFrame]:
+def _reasons(differ: pl.DataFrame, now: Plan, before: Plan, model: InventoryModel, word: str) -> list[pl.DataFrame]:
     """Frames of `row`, `why`: new lines, dropped lines, and those in both plans."""
     new = differ.filter("is_new").select("row", why=pl.lit("New in the plan."))
     dropped = differ.filter("is_dropped").select("row", why=pl.lit("No longer in the plan."))
@@ -120,7 +123,7 @@ def _asked(kept: pl.DataFrame, requests: pl.DataFrame) -> pl.DataFrame:
     return kept.select(KEY).join(requests, on=KEY, how="left", maintain_order="left")
 
 
-def _effects(kept: pl.DataFrame, now: Plan, before: Plan, model: Model) -> list[dict[str, float]] | None:
+def _effects(kept: pl.DataFrame, now: Plan, before: Plan, model: InventoryModel) -> list[dict[str, float]] | None:
     """The effect of each part on each line; None where the old requests are not to be had, or not in today's form."""
     if now.requests is None or before.requests is None:
         return None
@@ -133,15 +136,17 @@ def _effects(kept: pl.DataFrame, now: Plan, before: Plan, model: Model) -> list[
         return None  # written by a version whose requests had another form
 
 
-def _walk(kept: pl.DataFrame, asked: dict[str, np.ndarray], fresh: Columns, model: Model) -> list[dict[str, float]]:
+def _walk(
+    kept: pl.DataFrame, asked: dict[str, np.ndarray], fresh: Columns, model: InventoryModel
+) -> list[dict[str, float]]:
     at, found = kept["order_before"].to_numpy(), {}
     for part, names in PARTS.items():
+        moved = not names or any(not np.array_equal(asked[n], fresh[n]) for n in names)
         asked |= {name: fresh[name] for name in names}
-        after = np.asarray(model.predict(asked)["order_now"], float)
+        after = np.asarray(model.order(asked).units, float) if moved else at
         found[part] = after - at
         at = after
-    rest = kept["order_now"].to_numpy() - at  # a discontinued item: the plan overrules the model
-    found["status"] = rest
+    found["status"] = kept["order_now"].to_numpy() - at  # a discontinued item: the plan overrules the model
     return [{part: float(values[i]) for part, values in found.items()} for i in range(kept.height)]
 
 

@@ -22,6 +22,7 @@ from ropewalk.systems.inventory.requests import requests_now
 if TYPE_CHECKING:
     import polars as pl
 
+    from ropewalk.systems.inventory.model import InventoryModel
     from ropewalk.types import Outcome
 
 STEPS = ("asking for every item", "orders", "changes", "report.html", "done")
@@ -29,8 +30,9 @@ STEPS = ("asking for every item", "orders", "changes", "report.html", "done")
 
 def outputs(outcome: Outcome[Config]) -> None:
     """Write the files into `outcome.folder`."""
+    model: InventoryModel = outcome.model  # type: ignore[assignment]
     _tell(outcome, 0)
-    asked = requests_now(outcome.config, outcome.dataset, outcome.model)  # type: ignore[arg-type]
+    asked = requests_now(outcome.config, outcome.dataset, model)
     _tell(outcome, 1)
     plan = orders(outcome.dataset, outcome.model, asked)
     write(plan, outcome.folder, "orders")
@@ -38,7 +40,7 @@ def outputs(outcome: Outcome[Config]) -> None:
     _tell(outcome, 2)
     now = Plan(plan, asked, _release(outcome))
     before = last(outcome.previous, _release_of(outcome.previous))
-    changed, sentence = changes(now, before, outcome.model, outcome.config.period, outcome.config.currency)
+    changed, sentence = changes(now, before, model, outcome.config.period, outcome.config.currency)
     write(changed, outcome.folder, "changes")
     outcome.job.note(f"changes: {sentence}")
     _tell(outcome, 3)

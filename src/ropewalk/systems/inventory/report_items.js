@@ -65,7 +65,10 @@ function pick(i, said) {
     if (top < box.scrollTop || top + chosen.offsetHeight > box.scrollTop + box.clientHeight) box.scrollTop = top - 60;
     $('item-search').setAttribute('aria-activedescendant', chosen.id);
   }
-  if (said) history.replaceState(null, '', '#item=' + encodeURIComponent(D.item[i]) + '@' + encodeURIComponent(D.site[i]));
+  if (said) {
+    try { history.replaceState(null, '', '#item=' + encodeURIComponent(D.item[i]) + '@' + encodeURIComponent(D.site[i])); }
+    catch { /* a page inside a page has no address of its own */ }
+  }
   show();
 }
 function show() {
@@ -92,7 +95,7 @@ function show() {
     one.append(D.who[k]);
   });
   const promo = s.a.map(v => v >= 20);
-  chart(into, 'Demand and sales', 'Black: demand. Bars: sales. What is missing below black was lost.',
+  chart(into, 'Demand and sales', 'Dashes: demand. Bars: sales. The gap between them was lost.',
         {bars: [[s.sm, 's1', 'sold, ' + D.who[0]], [s.sr, 's2', 'sold, ' + D.who[1]]], outline: s.d, promo}, i);
   chart(into, `Stock at the end of the ${D.word}`, '', {lines: [[s.km, 's1', 'stock, ' + D.who[0]], [s.kr, 's2', 'stock, ' + D.who[1]]], promo}, i);
   chart(into, 'Orders placed', '', {bars: [[s.om, 's1', 'ordered, ' + D.who[0]], [s.or, 's2', 'ordered, ' + D.who[1]]], promo}, i);
@@ -158,7 +161,7 @@ function chart(into, title, about, {bars = [], lines = [], outline, promo}, i) {
     put(svg, 'text', {x: left - 6, y: y(v) + 4, class: 'end'}, number(v));
   }
   const every = Math.ceil(48 / wide);
-  D.dates.forEach((date, t) => { if (t % every === 0) put(svg, 'text', {x: x(t) + wide / 2, y: height - 5, class: 'mid'}, shortDay(date)); });
+  D.dates.forEach((date, t) => { if (t % every === 0) put(svg, 'text', {x: Math.min(x(t) + wide / 2, width - 19), y: height - 5, class: 'mid'}, shortDay(date)); });
   bars.forEach(([values, colour], b) => values.forEach((v, t) => {
     const w = wide * 0.72 / bars.length;
     if (v > 0) put(svg, 'rect', {x: x(t) + wide * 0.14 + b * w + 0.5, width: Math.max(w - 1, 0.8), y: y(v), height: Math.max(floor - y(v), 1), class: 'fill ' + colour});

@@ -16,7 +16,7 @@ from ropewalk.methods import html
 from ropewalk.methods.html import Html, tag
 from ropewalk.systems.inventory.report_view import View, chance
 
-NUMBERS = 60_000  # item-periods that a page carries: about 2 MB
+NUMBERS, ITEMS = 60_000, 5_000  # item-periods and items that a page carries at most: under 3 MB
 SERIES = {
     "demand": "d", "price": "p", "promo": "a", "sales_model": "sm", "sales_rule": "sr", "stock_model": "km",
     "stock_rule": "kr", "ordered_model": "om", "ordered_rule": "or",
@@ -59,9 +59,8 @@ def items(view: View) -> Html:
 
 def chosen(items: pl.DataFrame, periods: int) -> pl.DataFrame:
     """The items that the page carries, the largest difference first: all, unless they are too many."""
-    return items.sort(pl.col("difference").abs(), pl.col("item"), descending=[True, False]).head(
-        max(1, NUMBERS // max(periods, 1))
-    )
+    room = max(1, min(ITEMS, NUMBERS // max(periods, 1)))
+    return items.sort(pl.col("difference").abs(), pl.col("item"), descending=[True, False]).head(room)
 
 
 def _list() -> Html:
@@ -117,8 +116,11 @@ def _line(row: tuple[Any, ...]) -> list[Any]:
 
 
 def _whole(values: pl.Series, scale: int) -> list[float]:
-    found = (values * scale).round(2)
-    return found.cast(pl.Int64).to_list() if (found == found.round(0)).all() or scale > 1 else found.to_list()
+    """Whole numbers if all are, or if the scale makes hundredths of them; else two digits."""
+    found = (values * scale).round(0)
+    if scale > 1 or (found == values).all():
+        return found.cast(pl.Int64).to_list()
+    return values.round(2).to_list()
 
 
 def _short(value: float) -> float:
