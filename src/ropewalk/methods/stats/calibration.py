@@ -7,8 +7,11 @@ Letters: n answers, p their probabilities, y what came true (0 or 1), K keys (it
 
 The test: t_b = sum_k r_kb / sqrt(max(sum_k r_kb^2, sum p (1 - p))), with r_kb the sum of y - p over key k's answers in
 bin b; once over all answers and once in each bin, and the largest |t| counts. Adding up within a key first lets the
-outcomes of one item depend on each other; the second root is for bins in which nothing happened yet. What the largest |t| does by chance is drawn, not assumed: outcomes are drawn from p themselves, so
-rare events and bins of few answers keep the false-alarm rate at what it says (measured in calibration_test.py).
+outcomes of one item depend on each other; the second root is for bins in which nothing happened yet. What the largest
+|t| does by chance is drawn, not assumed: outcomes are drawn from p themselves, and with a chance that is estimated from
+the data an answer shares the luck of its key. So rare events and bins of few answers keep the false-alarm rate at what
+it says (measured in calibration_test.py), as long as some twenty events are expected: of fewer, nobody can tell whether
+they come together.
 
 What it does not know: weeks in which everything sells out at once. With few weeks of truths, a season looks like a
 broken promise; that is why the monitor asks for a size of the error, too.
@@ -94,12 +97,30 @@ def _p_value(p: np.ndarray, y: np.ndarray, code: np.ndarray, bins: int, rng: np.
     floors = np.bincount(place, p * (1 - p))
     floors = np.concatenate([[floors.sum()], floors])
     seen = _largest((y - p)[None], cells, keys, members, floors)[0]
+    together = _together(p, y, code)
     reached = 0
     for start in range(0, draws, 50):
         some = min(50, draws - start)
-        drawn = (rng.random((some, len(p))) < p).astype(float) - p
+        luck = rng.random((some, len(p)))
+        if together > 0:
+            shared = rng.random((some, int(code.max()) + 1))[:, code]
+            luck = np.where(rng.random((some, len(p))) < together, shared, luck)
+        drawn = (luck < p).astype(float) - p
         reached += int((_largest(drawn, cells, keys, members, floors) >= seen - 1e-9).sum())
     return (1 + reached) / (1 + draws)
+
+
+def _together(p: np.ndarray, y: np.ndarray, code: np.ndarray) -> float:
+    """The chance that an answer takes its key's luck instead of its own, from how much more the keys' sums vary than
+    independent outcomes would. [n] sorted by code."""
+    residual = y - p
+    sums = np.bincount(code, residual)
+    order = np.lexsort((p, code))  # within a key by p: the smaller of two is the earlier
+    behind = np.bincount(code)[code] - 1 - (np.arange(len(p)) - np.searchsorted(code, code, "left"))
+    pairs = 2 * float((p[order] * behind).sum())  # sum over i != j of min(p_i, p_j)
+    products = float((np.bincount(code, p) ** 2).sum() - (p**2).sum())
+    shared = float((sums**2).sum() - (residual**2).sum())
+    return float(np.sqrt(np.clip(shared / max(pairs - products, 1e-12), 0.0, 1.0))) if pairs > products else 0.0
 
 
 def _largest(

@@ -15,7 +15,7 @@ from ropewalk.methods.stats.bootstrap import pairs_interval
 from ropewalk.spine.monitoring.watched import Watched, too_few
 from ropewalk.types import Finding, Severity
 
-LEAST_KEYS, LEAST_ROWS, LEAST_WEEKS = 10, 40, 3
+LEAST_KEYS, LEAST_ROWS, LEAST_WEEKS, LEAST_EVENTS = 10, 40, 3, 20
 BLOCK = 2  # weeks that are drawn together: with blocks of 4, eight weeks of truths could hardly ever raise an alarm
 
 
@@ -107,6 +107,10 @@ def calibration(
         return [too_few("calibration", f"answers with a known {truth}", rows.height, 5 * LEAST_ROWS)]
     if keys < 2 * LEAST_KEYS:
         return [too_few("calibration", f"different keys with a known {truth}", keys, 2 * LEAST_KEYS)]
+    said = rows["answer"].sum()
+    expected = int(min(said, rows.height - said))
+    if expected < LEAST_EVENTS:
+        return [too_few("calibration", "expected events of the rarer kind", expected, LEAST_EVENTS)]
     found = reliability.calibration(
         rows["answer"].to_numpy(), rows["truth"].to_numpy(), rows["key"].to_numpy(), seed=w.seed,
         draws=max(1_000, int(5 / w.alpha)),
