@@ -21,6 +21,7 @@ from ropewalk.systems.inventory import (
     report_policies,
     report_trust,
 )
+from ropewalk.systems.inventory.report_items_script import SCRIPT
 from ropewalk.systems.inventory.report_style import STYLE
 from ropewalk.systems.inventory.report_view import View, count, day
 
@@ -55,7 +56,7 @@ def report_page(outcome: Outcome[Config], plan: pl.DataFrame, changed: pl.DataFr
         status=_status(view),
         foot=f"Ropewalk, inventory. Data up to {day(facts['as_of'])}; run {outcome.run.id}, dataset {outcome.dataset.hash[:12]}.",
         style=STYLE,
-        script=report_items.script(),
+        script=SCRIPT,
     )
 
 

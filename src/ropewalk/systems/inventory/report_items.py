@@ -1,12 +1,11 @@
 """Any item as a picture: demand, sales, stock and orders under the learned policy and under the best rule, and its order now.
 
-The weeks of all items travel in the page as one JSON text of whole numbers; `report_items.js` draws the one that is picked.
+The weeks of all items travel in the page as one JSON text of whole numbers; `report_items_script` draws the one that is picked.
 """
 
 from __future__ import annotations
 
 import json
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,6 @@ SERIES = {
 }  # fmt: skip
 CENTS = {"price", "promo"}  # kept as hundredths
 PLAN = ("order_now", "expected_arrival", "p_stock_out", "expected_profit_usd", "reason")
-
-
-def script() -> str:
-    """What draws an item; it reads the JSON of `items` and nothing else."""
-    return resources.files(__package__).joinpath("report_items.js").read_text(encoding="utf-8")
 
 
 def items(view: View) -> Html:

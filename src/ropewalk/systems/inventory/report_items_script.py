@@ -1,4 +1,9 @@
-// Draws the item that is picked. Text goes in as text, never as markup; nothing is fetched.
+"""The script that draws the item that is picked. Text goes in as text, never as markup; nothing is fetched.
+
+It reads the JSON that report_items puts into the page, whose short names are in report_items.SERIES.
+"""
+
+SCRIPT = r"""
 (() => {
 const source = document.getElementById('item-data');
 if (!source) return;
@@ -208,3 +213,4 @@ new ResizeObserver(() => { const w = $('item').clientWidth; if (picked >= 0 && M
 list();
 if (N) { pick(found[0], false); follow(); }
 })();
+"""
