@@ -43,12 +43,12 @@ def tables(table, config=None, **raw):
 
 def test_small_is_the_tables_of_its_promise():
     made = data(small(), QUIET)
-    assert made.tables["history"].height == 40 * 40
+    assert made.tables["history"].height == 40 * 51
     assert dict(made.tables["items"].schema) == ITEMS
     assert made.tables["calendar"]["cut"].value_counts(sort=True).rows() == [
-        ("train", 24),
-        ("choose", 8),
-        ("replay", 8),
+        ("train", 30),
+        ("replay", 11),
+        ("choose", 10),
     ]
     assert data(small(), QUIET).tables["history"].equals(made.tables["history"])
 
@@ -172,12 +172,12 @@ def test_items_sold_by_volume_are_set_aside_by_what_they_sold_in_training():
     assert made["set_aside"].filter(pl.col("rule").str.contains("median units"))["rows"].item() == 140
 
 
-def test_cost_is_given_or_the_margin_of_the_regular_price():
+def test_cost_is_given_or_the_margin_of_the_price_paid():
     rows = daily()
     table = lines(rows, price=[4.0] * len(rows), regular_price=[5.0] * len(rows))
     given_cost = pl.DataFrame({"item": ["a"], "site": [None], "unit_cost": [2.0]}, schema_overrides={"site": pl.String})
     made = tables(table, items=given_cost)["items"].sort("item")
-    assert made["unit_cost_usd"].to_list() == [2.0, 3.5]
+    assert made["unit_cost_usd"].to_list() == [2.0, pytest.approx(0.7 * 4.0)]
     assert made["unit_cost_known"].to_list() == [True, False]
     assert made["holding_usd"].to_list() == pytest.approx([2.0 * 0.25 * 7 / 365.25, 3.5 * 0.25 * 7 / 365.25])
 

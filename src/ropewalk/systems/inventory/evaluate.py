@@ -17,6 +17,7 @@ from ropewalk.systems.inventory import forecast as forecasts
 from ropewalk.systems.inventory.model import LEARNED, InventoryModel, Ruled
 from ropewalk.systems.inventory.panel import Panel, cut_periods, take_periods
 from ropewalk.systems.inventory.requests import dates_of, panel_of, replayed
+from ropewalk.systems.inventory.sim import earned
 from ropewalk.types import Dataset, Job, Metric, Report
 
 if TYPE_CHECKING:
@@ -102,14 +103,6 @@ def replay_all(model: InventoryModel, part: Panel, known: Any, job: Job) -> dict
         job.progress("replaying", done, len(policies), "policies")
         found[name] = replay(part, policy, known)
     return found
-
-
-def earned(part: Panel, replay: Replay) -> Array:
-    """[I,T] USD of each item and period, stock valued at purchase cost."""
-    flow = replay.flow
-    margin = part.price - part.unit_cost[:, None]
-    per_unit = part.holding_usd[:, None] * flow.stock + part.lost_sale_usd[:, None] * flow.lost
-    return margin * flow.sales - per_unit - part.order_cost_usd[:, None] * flow.lines
 
 
 def oracle_usd(part: Panel) -> Array | None:

@@ -17,8 +17,9 @@ from ropewalk.errors import DataError
 from ropewalk.systems.inventory import worth
 from ropewalk.systems.inventory.contract import REQUEST
 from ropewalk.systems.inventory.features import AT, CALENDAR, Stock, Terms, Window, in_blocks, pack
-from ropewalk.systems.inventory.forecast import Forecast, outlook_of_block
-from ropewalk.systems.inventory.learned import Learned, Weights, levels_of_rows
+from ropewalk.systems.inventory.forecast import Forecast
+from ropewalk.systems.inventory.learned import Learned, Weights, known_of_rows
+from ropewalk.systems.inventory.learned import answer as learned_answer
 from ropewalk.systems.inventory.reasons import reasons
 from ropewalk.systems.inventory.rules import RULES, Known, Order, place
 from ropewalk.types import Columns
@@ -120,23 +121,15 @@ class InventoryModel:
     def order(self, requests: Columns) -> Ordered:
         """Units to order, and the levels and the forecast behind them."""
         rows = packed(requests)
-        ruled = isinstance(self.policy, Ruled)
-        own = self.policy.parameters(requests["item"], requests["site"]) if isinstance(self.policy, Ruled) else rows[:, :1]
-
-        def answer(block: Array, parameters: Array) -> Ordered:
-            seen = outlook_of_block(self.forecast, block, classic=ruled)
-            cover, *terms = block[:, AT["terms"]].T
-            known = Known(seen.level[:, 0], seen.sd, seen.each, seen.spread, seen.features, cover, seen.price[:, 0], *terms)
-            stock = block[:, AT["stock"]]
-            if isinstance(self.policy, Learned):
-                levels = levels_of_rows(self.policy, known, stock)
-            else:
-                levels = RULES[self.policy.rule](parameters, known, np)
-            units = place(levels, stock.sum(-1), known).units
-            return Ordered(units, levels.reorder, levels.up_to, seen.each, seen.spread, known.price)
-
-        found = Ordered(*(column.astype(np.float64) for column in in_blocks(answer, rows, own)))
-        return found._replace(units=np.where(requests["may_order"], found.units, 0.0))
+        if isinstance(self.policy, Learned):
+            found = learned_answer(self.forecast, self.policy, rows)
+            columns = (found.units, found.reorder, found.up_to, found.each, found.spread, found.price)
+        else:
+            own = self.policy.parameters(requests["item"], requests["site"])
+            rule = self.policy.rule
+            columns = in_blocks(lambda *block: _ruled(self.forecast, rule, *block), rows, own)
+        ordered = Ordered(*(column.astype(np.float64, copy=False) for column in columns))
+        return ordered._replace(units=np.where(requests["may_order"], ordered.units, 0.0))
 
     def baseline(self) -> InventoryModel:
         """The best classic rule on the same forecast."""
@@ -167,6 +160,14 @@ class InventoryModel:
         (folder / "model.json").write_text(json.dumps(body))
         with (folder / "arrays.npz").open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def _ruled(forecast: Forecast, rule: str, rows: Array, parameters: Array) -> Ordered:
+    """One block of packed rows under a classic rule with its parameters [N,D]."""
+    known = known_of_rows(forecast, rows)
+    levels = RULES[rule](parameters, known, np)
+    units = place(levels, rows[:, AT["stock"]].sum(-1), known).units
+    return Ordered(units, levels.reorder, levels.up_to, known.each, known.spread, known.price)
 
 
 def load(folder: Path) -> InventoryModel:

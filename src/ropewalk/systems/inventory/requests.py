@@ -142,10 +142,11 @@ def stacked(parts: list[Columns]) -> Columns:
 def came_true(records: Panel, asked: list[Columns], ordered: list[Array], start: int) -> tuple[list[int], list[worth.Worth]]:
     """For the periods whose whole cover lies in the history: what the lines were worth in the end."""
     longest = int((asked[0]["lead_time_periods"] + asked[0]["next_order_periods"]).max())
+    ahead = int(asked[0]["promo_planned"].sum(1).max())  # a later request would know less of the plan than a real one
     kept, found = [], []
     for k, (request, units) in enumerate(zip(asked, ordered, strict=True)):
         t = start + k
-        if t + longest > records.shape[1]:
+        if t + max(longest, ahead) > records.shape[1]:
             break
         price = records.price[:, t : t + longest].mean(1)
         line = worth.Line(

@@ -104,8 +104,9 @@ def tune(rule: str, records: Panel, known: Known, scopes: tuple[str, ...] = ("sh
     replayed = _inputs(records, known)
     low, high = (np.array(bound, float) for bound in zip(*GRIDS[rule], strict=True))
     points = axes(low, high)
-    profits = _each(rule, points[:, None, :], replayed)
     size = records.shape[0]
+    every = np.repeat(points[:, None, :], size, axis=1)  # of one shape with what follows, so that JAX compiles once
+    profits = _each(rule, every, replayed)
     member = {"shared": np.zeros(size, int), "group": groups(known), "item": np.arange(size)}
     best = {scope: points[_best(profits, member[scope])] for scope in scopes}
     width = (high - low) / (POINTS[len(low)] - 1)
