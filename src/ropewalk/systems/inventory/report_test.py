@@ -163,3 +163,11 @@ def test_the_demo_fits_in_three_megabytes(tmp_path):
     outputs(outcome)
     size = (tmp_path / "report.html").stat().st_size
     assert size * 3251 / outcome.report.tables["items"].height < 3_000_000
+
+
+def test_advice_and_action_are_shown_beside_each_other(outcome):
+    advice = pl.DataFrame({"action": ["as advised", "as placed"], "items": [12, 12], "profit_usd": [1500.0, 1310.0]})
+    tables = {**outcome.report.tables, "advice": advice}
+    text = rendered(replace(outcome, report=replace(outcome.report, tables=tables)))
+    assert "Advice and action" in text
+    assert "$1,310" in text
