@@ -20,7 +20,9 @@ Corrections, since a few weeks say little about how much weeks vary, and a few i
 Why blocks of 4: an order placed in one week is felt as stock, or the lack of it, for the lead time and the review
 period after it, which for grocery is two to four weeks.
 
-Measured by benchmarks/bootstrap_coverage.py; the figures are in docs/decisions/0003-false-alarms.md.
+Measured coverage of 95 % intervals, 200 items x 11 weeks (the plain percentile form in brackets): items vary 96.6 %
+(95.4), items with a long tail 94.9 % (94.4), weeks alone 96.9 % (78.7), with a correlation of 0.3 from week to week 94.0 %
+(70.8), of 0.6 86.8 % (57.2). More in docs/decisions/0003-false-alarms.md, from benchmarks/bootstrap_coverage.py.
 
 What it does not know: trends (weeks to come are taken to be like the weeks seen), units that influence each other other
 than through the weeks, and effects that last longer than `block`.
