@@ -17,7 +17,7 @@ import time
 from datetime import date
 from pathlib import Path
 
-PART = 50_000
+PART = 50_000  # rows of a row group of the source
 
 
 def table(rows, start):

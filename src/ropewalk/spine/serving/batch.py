@@ -52,7 +52,7 @@ def predict_file(
     source: str | Path,
     target: Path,
     *,
-    chunk_rows: int = 50_000,
+    chunk_rows: int = 20_000,
     on_bad_rows: OnBadRows = "stop",
     events: Events | None = None,
     release_id: str = "",
