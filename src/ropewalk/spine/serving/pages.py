@@ -53,7 +53,7 @@ def _refused(paths: Sequence[str]) -> Callable[[Request, Exception], Response]:
         if error.status_code == 404:
             sentence = f"there is nothing at {request.url.path}; there is: POST /predict, {', '.join(paths)}."
         elif error.status_code == 405:
-            allowed = (error.headers or {}).get("Allow", "GET")
+            allowed = ", ".join(sorted((error.headers or {}).get("Allow", "GET").split(", ")))
             sentence = f"{request.url.path} does not take {request.method}; it takes {allowed}."
         return _sentence(error.status_code, sentence, error.headers)
 
