@@ -112,8 +112,8 @@ def docs_page(name: str, requests: Contract, answers: Contract) -> str:
     row = json.dumps(example_row(requests), indent=2, ensure_ascii=False)
     return _PAGE.format(
         name=html.escape(name),
-        requests=_table(requests),
-        answers=_table(answers),
+        requests=_table(requests, asked=True),
+        answers=_table(answers, asked=False),
         row=html.escape(row),
         curl=html.escape(f"curl -H 'X-API-Key: ...' -d '{json.dumps(example_row(requests))}' $URL/predict"),
         joint=_joint(requests),
@@ -127,10 +127,11 @@ def _joint(contract: Contract) -> str:
     return f"<p>Rows that are equal in <b>{names}</b> are answered together: send them in one array.</p>"
 
 
-def _table(contract: Contract) -> str:
-    cells = ("".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(column)) for column in contract.columns)
-    rows = "".join(f"<tr>{row}</tr>" for row in cells)
-    return f"<table><tr><th>field<th>what<th>type<th>bounds<th>unit<th>if absent</tr>{rows}</table>"
+def _table(contract: Contract, *, asked: bool) -> str:
+    heads = ("field", "what", "type", "bounds", "unit", *(("if absent",) if asked else ()))
+    rows = [heads, *(_cells(column)[: len(heads)] for column in contract.columns)]
+    cells = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows)
+    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells).replace("td>", "th>", 2 * len(heads)) + "</table>"
 
 
 def _cells(c: Column) -> tuple[str, ...]:
