@@ -179,7 +179,7 @@ def test_cost_is_given_or_the_margin_of_the_price_paid():
     made = tables(table, items=given_cost)["items"].sort("item")
     assert made["unit_cost_usd"].to_list() == [2.0, pytest.approx(0.7 * 4.0)]
     assert made["unit_cost_known"].to_list() == [True, False]
-    assert made["holding_usd"].to_list() == pytest.approx([2.0 * 0.25 * 7 / 365.25, 3.5 * 0.25 * 7 / 365.25])
+    assert made["holding_usd"].to_list() == pytest.approx([2.0 * 0.25 * 7 / 365.25, 0.7 * 4.0 * 0.25 * 7 / 365.25])
 
 
 def test_without_any_price_money_counts_units_and_that_is_said():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 Array = np.ndarray
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 CALENDAR = ("sin_month", "cos_month", "sin_year", "cos_year")
 
 
@@ -75,7 +76,6 @@ def panel(tables: Mapping[str, pl.DataFrame]) -> Panel:
         promo[at, when] = plan["promo"].cast(float).fill_null(0.0).to_numpy()
     listed = np.zeros(shape, bool)
     listed[rows, columns] = True
-    every = items["review_every_periods"].to_numpy()[:, None]
     lead = items["lead_time_periods"].to_numpy().astype(np.int64)
     on_hand, pipeline = _stock(tables["stock"], items, int(lead.max(initial=1)))
     return Panel(
@@ -88,8 +88,24 @@ def panel(tables: Mapping[str, pl.DataFrame]) -> Panel:
         unit_cost=_money(items, "unit_cost_usd"), holding_usd=_money(items, "holding_usd"),
         lost_sale_usd=_money(items, "lost_sale_usd"), order_cost_usd=_money(items, "order_cost_usd"),
         lead_time=lead, pack_size=_money(items, "pack_size"), min_order=_money(items, "min_order"),
-        review=calendar["period"].to_numpy()[None, :] % every == 0, on_hand0=on_hand, pipeline0=pipeline,
+        review=review_periods(items, calendar), on_hand0=on_hand, pipeline0=pipeline,
     )  # fmt: skip
+
+
+def review_periods(items: pl.DataFrame, calendar: pl.DataFrame) -> Array:
+    """[I,T] every n-th period; where a period is a day and an item has order days (`mon,thu`), on those days of them."""
+    every = items["review_every_periods"].to_numpy()[:, None]
+    found = calendar["period"].to_numpy()[None, :] % every == 0
+    dates = calendar["date"]
+    daily = len(dates) > 1 and (dates[1] - dates[0]).days == 1
+    if not daily or "order_days" not in items.columns:
+        return found
+    weekday = dates.dt.weekday().to_numpy() - 1
+    for row, days in enumerate(items["order_days"].to_list()):
+        if days:
+            named = [DAYS.index(d.strip().lower()[:3]) for d in days.split(",")]
+            found[row] &= np.isin(weekday, named)
+    return found
 
 
 def _money(items: pl.DataFrame, name: str) -> Array:

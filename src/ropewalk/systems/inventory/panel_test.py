@@ -72,3 +72,15 @@ def test_a_lost_sale_twice_as_dear_costs_its_margin_once_more():
     np.testing.assert_allclose(with_costs(records, holding=2.0, lost_sale=2.0).lost_sale_usd, 2 * 0.5 + 1.0)
     np.testing.assert_allclose(with_costs(records, lost_sale=0.5).lost_sale_usd, 0.25 - 0.5)
     np.testing.assert_allclose(with_costs(records, holding=2.0).holding_usd, 2 * records.holding_usd)
+
+
+def test_order_days_are_honoured_where_a_period_is_a_day():
+    """Orders of b may be placed on Mondays and Thursdays only; a has no order days and may order every day."""
+    made = tables()
+    days = pl.Series([START + dt.timedelta(days=k) for k in range(4)])  # Monday to Thursday
+    made["calendar"] = made["calendar"].with_columns(date=days)
+    made["items"] = made["items"].with_columns(order_days=pl.Series(["mon,thu", None]), review_every_periods=pl.lit(1))
+    found = panel(made)
+    assert found.item.tolist() == ["a", "b"]
+    assert found.review[0].all()
+    assert found.review[1].tolist() == [True, False, False, True]

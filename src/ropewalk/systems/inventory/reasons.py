@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 
 from ropewalk.types import Columns
@@ -38,6 +37,8 @@ def _reason(
     promo = f"; a promotion is planned {'now' if promo_in == 0 else 'in ' + _count(promo_in, word)}" if promoted else ""
     if not may:
         return f"No order: not an order day. {have}, {ahead}{promo}."
+    if units <= 0 and reorder <= 0 and on_hand + due < demand:
+        return f"No order: at this price and cost a sale does not earn what ordering and holding cost. {have}, {ahead}{promo}."
     if units <= 0:
         if on_hand + due > reorder:
             return f"No order: {have} is above the reorder level of {_n(max(reorder, 0))}, {ahead}{promo}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from ropewalk.systems.inventory import worth
 from ropewalk.systems.inventory.contract import LONGEST_LEAD, REQUEST
 from ropewalk.systems.inventory.features import HORIZON, WINDOW
 from ropewalk.systems.inventory.forecast import cover
-from ropewalk.systems.inventory.panel import Panel, cut_periods, panel, take_periods
+from ropewalk.systems.inventory.panel import Panel, cut_periods, panel, review_periods, take_periods
 from ropewalk.types import Columns, Dataset, HeldOut
 
 if TYPE_CHECKING:
@@ -208,17 +209,28 @@ def requests_now(config: Config, dataset: Dataset, model: InventoryModel) -> pl.
         _with_plan(asked, records, plan, int(records.period[-1]))
     source = source.replace({"made up": "the replay's end"})
     status = dataset.table("items").collect().sort("item", "site")["status"]
-    asked = {**asked, "may_order": asked["may_order"] & (status != "discontinued").to_numpy()}
-    asked["may_order"] = asked["may_order"] | _due_now(records) & (status != "discontinued").to_numpy()
+    now, later = _chances(dataset, period_days(config))
+    asked = {**asked, "may_order": now & (status != "discontinued").to_numpy(), "next_order_periods": later}
     return frame(asked).with_columns(source.alias("stock_source"), pl.Series("status", status))
 
 
-def _due_now(records: Panel) -> Array:
-    """[I] whether the period that begins now is one to order in, by the rhythm of the last review periods."""
-    gap = cover(records) - records.lead_time[:, None]
-    last = records.shape[1] - 1 - np.argmax(records.review[:, ::-1], axis=1)
-    rhythm = np.where(records.review.sum(1) > 1, gap[np.arange(len(last)), np.maximum(last - 1, 0)], 1)
-    return (records.shape[1] - last) % np.maximum(rhythm, 1) == 0
+def _chances(dataset: Dataset, days: int) -> tuple[Array, Array]:
+    """[I] whether the period that begins now is one to order in, and periods until the next chance after it."""
+    import polars as pl
+
+    items = dataset.table("items").collect().sort("item", "site")
+    last = dataset.table("calendar").collect().sort("period").tail(1)
+    ahead = int(items["review_every_periods"].max() or 1) + 8  # type: ignore[call-overload]
+    steps = range(1, ahead + 1)
+    first = last["date"].item()
+    coming = pl.DataFrame(
+        {
+            "period": [last["period"].item() + k for k in steps],
+            "date": [first + timedelta(days=k * days) for k in steps],
+        }
+    )
+    open_ = review_periods(items, coming)
+    return open_[:, 0], 1 + np.argmax(open_[:, 1:], axis=1)
 
 
 def _left(records: Panel, model: InventoryModel, dates: Array) -> tuple[Array, Array]:
