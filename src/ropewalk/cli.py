@@ -354,11 +354,12 @@ def _truths(options: argparse.Namespace) -> int:
 
 
 def _monitor(options: argparse.Namespace) -> int:
-    from ropewalk import api, printing
+    from ropewalk import api, catalogue, printing
     from ropewalk.spine.monitoring.findings import exit_code
 
-    page = options.page or Path("out") / options.system / "monitor.html"
-    findings = api.monitor(options.system, page, **_options(options))
+    system = catalogue.find(options.system)
+    page = options.page or Path("out") / system.name / "monitor.html"
+    findings = api.monitor(system, page, **_options(options))
     _print(options, printing.findings_body(findings), printing.findings(findings) + f"\n{page}")
     return int(exit_code(findings))
 

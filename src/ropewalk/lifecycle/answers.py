@@ -228,10 +228,23 @@ def _keep_findings(system: System[Any], lane: Lane, release: Release, findings: 
 def write_whole(path: Path, data: bytes) -> None:
     """All of the file or none of it, also when the process dies in the middle."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}")
+    _drop_halves(path)
+    half = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         half.write_bytes(data)
         half.replace(path)
     except BaseException:
         half.unlink(missing_ok=True)
         raise
+
+
+def _drop_halves(path: Path) -> None:
+    """What processes that were killed left of this file."""
+    for half in path.parent.glob(f".{path.name}.*.part"):
+        pid = half.name.split(".")[-2]
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            half.unlink(missing_ok=True)
+        except (PermissionError, ValueError):
+            continue

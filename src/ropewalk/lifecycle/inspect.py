@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,5 +71,16 @@ def _resolve(store: Store, what: str) -> Record:
 
 
 def gc(store: Store, *, dry_run: bool = False, forget_days: float | None = None) -> GcReport:
-    """Remove what nothing refers to, and nothing else."""
-    return store.gc(dry_run=dry_run, forget_days=forget_days)
+    """Remove what nothing refers to, and nothing else: blobs, and what killed processes left behind."""
+    report = store.gc(dry_run=dry_run, forget_days=forget_days)
+    scratch = _finished_scratch(store)
+    if not dry_run:
+        for folder in scratch:
+            shutil.rmtree(folder, ignore_errors=True)
+    return replace(report, temporary=(*report.temporary, *map(str, scratch)))
+
+
+def _finished_scratch(store: Store) -> list[Path]:
+    """Scratch folders of stages whose result is kept: their process died between the two."""
+    folders = sorted((store.local / "stages").glob("*"))
+    return [folder for folder in folders if store.record(f"stage-{folder.name}") is not None]

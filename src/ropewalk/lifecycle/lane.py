@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -18,6 +19,7 @@ import ropewalk
 from ropewalk.errors import RopewalkError, StageError
 from ropewalk.spine.compute.job import StageJob
 from ropewalk.store import Record, Store
+from ropewalk.store.blobs import temporary
 from ropewalk.types import System
 
 
@@ -77,6 +79,17 @@ class Lane:
             on_progress=self.console.progress,
             on_note=lambda sentence: self.console.say(f"  {sentence}"),
         )
+
+
+@contextmanager
+def workspace(lane: Lane) -> Iterator[Path]:
+    """A scratch folder on the store's disk. What a killed process leaves of it goes with the next `gc`."""
+    folder = temporary(lane.store.local / "tmp")
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def keep_compiled(store: Store) -> None:

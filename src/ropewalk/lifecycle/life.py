@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -17,14 +16,14 @@ from urllib.parse import urlsplit
 from ropewalk import config as configs
 from ropewalk.errors import RopewalkError
 from ropewalk.lifecycle import answers, records, releases, stages
-from ropewalk.lifecycle.lane import Lane, memo, remember, stage
+from ropewalk.lifecycle.lane import Lane, memo, remember, stage, workspace
 from ropewalk.store import Record
 from ropewalk.types import Dataset, Finding, Outcome, Release, Report, Run, System
 
 if TYPE_CHECKING:
     import polars as pl
 
-CHUNK = 500  # rows of one request
+CHUNK = 50  # rows of one request
 SINGLES = 20  # rows sent one by one, as a caller would
 
 
@@ -131,8 +130,8 @@ def _outputs_record(
     key, made = remember(lane, system, "outputs", inputs)
     if made is not None:
         return made
-    with stage(lane, system, "outputs", key) as job, tempfile.TemporaryDirectory(dir=_workspace(lane)) as name:
-        fresh, previous = Path(name) / "outputs", Path(name) / "previous"
+    with stage(lane, system, "outputs", key) as job, workspace(lane) as scratch:
+        fresh, previous = scratch / "outputs", scratch / "previous"
         fresh.mkdir()
         before = next(iter(lane.store.records("outputs", system.name, limit=1)), None)
         if before is not None:
@@ -154,12 +153,6 @@ def _outputs_record(
         job.forget()
     lane.console.say(f"outputs: {', '.join(made.body['files'])}")
     return made
-
-
-def _workspace(lane: Lane) -> Path:
-    folder = lane.store.local / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 # -- the service, rehearsed --

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import platform
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from ropewalk import config as configs
 from ropewalk.errors import MissingError
 from ropewalk.lifecycle import records
-from ropewalk.lifecycle.lane import Lane, code_files, code_version, memo, remember, stage
+from ropewalk.lifecycle.lane import Lane, code_files, code_version, memo, remember, stage, workspace
 from ropewalk.spine.compute.job import StageJob
 from ropewalk.spine.compute.plan import predict_seconds
 from ropewalk.store import Record
@@ -153,8 +151,8 @@ def _keep_code(system: System[Any], lane: Lane) -> tuple[Record, tuple[str, ...]
 
 def save_model(lane: Lane, model: Model) -> str:
     """Hash of the manifest of what the model saved."""
-    with tempfile.TemporaryDirectory(dir=_workspace(lane)) as name:
-        folder = Path(name) / "model"
+    with workspace(lane) as scratch:
+        folder = scratch / "model"
         folder.mkdir()
         model.save(folder)
         return lane.store.put_tree(folder)
@@ -162,20 +160,14 @@ def save_model(lane: Lane, model: Model) -> str:
 
 def load_model(system: System[Any], lane: Lane, manifest: str) -> Model:
     """The model behind a manifest, read from the store by the system's own `load`."""
-    with tempfile.TemporaryDirectory(dir=_workspace(lane)) as name:
-        folder = Path(name) / "model"
+    with workspace(lane) as scratch:
+        folder = scratch / "model"
         lane.store.get_tree(manifest, folder)
         return system.load(folder)
 
 
 def model_blobs(lane: Lane, manifest: str) -> tuple[str, ...]:
     return (manifest, *(blob.hash for blob in lane.store.tree(manifest).values()))
-
-
-def _workspace(lane: Lane) -> Path:
-    folder = lane.store.local / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _versions(system: System[Any]) -> dict[str, str]:

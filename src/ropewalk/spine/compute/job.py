@@ -7,6 +7,8 @@ share of the time that made preserved progress (initialisation, checkpoints and 
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -74,7 +76,8 @@ class StageJob:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            self._line({"event": "end"})
+            with contextlib.suppress(OSError):  # a full disk is told by who needs it
+                self._line({"event": "end"})
             os.close(self._file)
             self._file = None
 
@@ -100,17 +103,28 @@ class StageJob:
         if self._file is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.folder / "metrics.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            head = {"event": "start", "t": self._started}
-            os.write(self._file, (json.dumps(head) + "\n").encode())
-        os.write(self._file, (json.dumps({**body, "t": time.time()}) + "\n").encode())
+            self._append({"event": "start", "t": self._started})
+        self._append({**body, "t": time.time()})
+
+    def _append(self, body: dict[str, Any]) -> None:
+        """All of a line or nothing of it: what a full disk took half of is cut off again."""
+        assert self._file is not None
+        line = (json.dumps(body, default=float) + "\n").encode()
+        written = os.write(self._file, line)
+        if written != len(line):
+            os.ftruncate(self._file, os.fstat(self._file).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder / "metrics.jsonl"))
 
     def _lines(self) -> list[dict[str, Any]]:
         try:
             text = (self.folder / "metrics.jsonl").read_text()
         except FileNotFoundError:
             return []
-        # A killed process may leave a last line without its end: it was never acknowledged, so it is not read.
-        return [json.loads(line) for line in text.split("\n")[:-1] if line.endswith("}")]
+        lines = []
+        for line in text.split("\n")[:-1]:
+            with contextlib.suppress(ValueError):  # a machine that lost power may have kept half of one
+                lines.append(json.loads(line))
+        return lines
 
     # -- checkpoints --
 
