@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 DOCS = Path(__file__).parent
@@ -69,7 +70,7 @@ def same(text: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def newcomer():
+def newcomer() -> Iterator[None]:
     """A folder with nothing but the coin, no settings from outside, and the default store."""
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("ROPEWALK_")}
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
