@@ -1,4 +1,4 @@
-"""What a request costs: one row to a model of 20 columns, one worker, 16 connections kept open.
+"""What a request costs: one row to the learned policy (and to a small network), one worker, 16 connections kept open.
 
     python benchmarks/serving.py                             ours only
     python benchmarks/serving.py --anchor-python PATH        beside FastAPI + onnxruntime in the environment of PATH
@@ -84,6 +84,39 @@ def serve_ours(folder: str) -> None:
         lambda: served, append, contract=Contract((*numbers, *others)), answers=answers, name="bench", port=0,
         journal=Path(folder, "journal"), on_ready=lambda url: print(url, flush=True),
     )  # fmt: skip
+
+
+def serve_policy(folder: str) -> None:
+    """The learned policy of inventory, trained on its small configuration, through the lifecycle: what a user runs."""
+    import threading
+    from dataclasses import replace
+
+    import ropewalk
+    from ropewalk import api
+    from ropewalk.lifecycle import answers, releases, stages
+    from ropewalk.spine.serving.app import Served
+    from ropewalk.spine.serving.server import serve
+
+    store = os.environ["ROPEWALK_BENCH_STORE"]
+    ropewalk.live("inventory", small=True, store=store, out=f"{folder}/out")
+    with api.place("inventory", small=True, store=store) as p:
+        release = releases.find(p.system, p.lane, None)
+        model = stages.load_model(p.system, p.lane, release.model)
+        model = replace(model, policy=model.learned)
+        dataset = stages.data(p.system, p.config, p.lane)
+        held = p.system.requests(p.config, dataset, model).requests
+        Path(folder, "row.json").write_text(json.dumps(json.loads(held.tail(1).write_json())[0]))
+        requests = __import__("ropewalk.spine.serving.requests", fromlist=["Requests"]).Requests(p.system.contract)
+        one = requests.columns(requests.decode(Path(folder, "row.json").read_bytes())[0])
+        calls = [_timed(lambda: model.predict(one)) for _ in range(300)]
+        Path(folder, "predict_us").write_text(str(round(1e6 * sorted(calls)[150], 1)))
+        served = Served(release.id, model)
+        assert threading.current_thread() is threading.main_thread()
+        serve(
+            lambda: served, lambda batch: answers.append_events(p.system, p.lane, batch), contract=p.system.contract,
+            answers=p.system.answers, name="bench", port=0, journal=Path(folder, "journal"),
+            on_ready=lambda url: print(url, flush=True),
+        )  # fmt: skip
 
 
 def _timed(function) -> float:
@@ -176,6 +209,8 @@ def measure(python: str, role: str, row: dict, seconds: float, connections: int 
             os.sched_setaffinity(process.pid, {cores[0]})
             os.sched_setaffinity(0, {cores[-1]})
             port = int(process.stdout.readline().rpartition(":")[2])
+            given = Path(folder, "row.json")
+            row = json.loads(given.read_text()) if given.exists() else row
             load(port, row, connections, 1.0)
             costs, latencies, start = [], [], time.perf_counter()
             for _ in range(round(seconds)):
@@ -205,16 +240,18 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--role", choices=["ours", "anchor"], help=argparse.SUPPRESS)
+    parser.add_argument("--role", choices=["ours", "policy", "anchor"], help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.role:
-        return {"ours": serve_ours, "anchor": serve_anchor}[options.role](options.folder)
+        return {"ours": serve_ours, "policy": serve_policy, "anchor": serve_anchor}[options.role](options.folder)
+    os.environ["ROPEWALK_BENCH_STORE"] = tempfile.mkdtemp()
     print(f"{'':34}{'CPU us':>8}{'least':>7}{'in model':>10}{'req/s':>8}{'p50 ms':>8}{'p99 ms':>8}")
     best: dict[str, float] = {}
     for _ in range(options.rounds):
         for name, python, role, row in (
-            ("ropewalk, 20 columns, events", sys.executable, "ours", ROW),
+            ("ropewalk, learned policy, events", sys.executable, "policy", {}),
+            ("ropewalk, small network, events", sys.executable, "ours", ROW),
             ("FastAPI + onnxruntime, 10 features", options.anchor_python, "anchor", TEN),
         ):
             if python is None:
@@ -225,9 +262,9 @@ def main() -> None:
             print(f"{name:34}{cost}{m['per_s']:8.0f}{m['p50_ms']:8.2f}{m['p99_ms']:8.2f}")
     anchor = best.get("anchor", ANCHOR_US)
     where = "in this run" if "anchor" in best else "quoted"
-    print(
-        f"ours {best['ours']:.0f} us of CPU a request, required 250; anchor {anchor:.0f} us ({where}); ratio {best['ours'] / anchor:.2f}"
-    )
+    for role, what in (("policy", "the learned policy"), ("ours", "a small network")):
+        ratio = best[role] / anchor
+        print(f"{what}: {best[role]:.0f} us of CPU a request, required 250; anchor {anchor:.0f} us ({where}); ratio {ratio:.2f}")
     return None
 
 

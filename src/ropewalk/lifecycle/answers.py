@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from ropewalk.errors import MissingError
 from ropewalk.lifecycle import records, releases
@@ -115,7 +116,7 @@ def append_events(system: System[Any], lane: Lane, batch: Sequence[Mapping[str, 
     """A batch of events as one blob and one record. The same batch twice is kept once."""
     if not batch:
         return
-    lines = "".join(json.dumps(event, default=str, separators=(",", ":")) + "\n" for event in batch).encode()
+    lines = b"".join(msgspec.json.encode(event) + b"\n" for event in batch)
     ids = hashlib.sha256("\n".join(str(event["id"]) for event in batch).encode()).hexdigest()[:24]
     with lane.store.session(f"events {system.name}"):
         blob = lane.store.put(gzip.compress(lines, compresslevel=1, mtime=0), durable=True)
@@ -146,7 +147,7 @@ def read_events(system: System[Any], lane: Lane, release: str | None = None) -> 
         if release is not None and ("release", release) not in record.parents:
             continue
         for line in gzip.decompress(lane.store.get(record.body["blob"])).splitlines():
-            event = json.loads(line)
+            event = msgspec.json.decode(line)
             if release is None or event["release"] == release:
                 seen.setdefault(event["id"], event)
     return events_frame(list(seen.values()), system.contract, system.answers)

@@ -2,6 +2,7 @@
 
 requests, explain   a contract as a decoder, and why a row is refused
 answers, calls      a model's columns as rows, and when its call needs a thread
+together            requests of one turn of the loop share a call
 app, pages          the ASGI application: /predict on a lean path, the rest through Starlette
 journal             events in a local file before the answer is sent, sealed into the store in batches
 server              the process: listen, take over releases, stop without losing anything

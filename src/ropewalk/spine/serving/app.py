@@ -25,6 +25,7 @@ from ropewalk.spine.serving.calls import Caller
 from ropewalk.spine.serving.journal import Journal, Line
 from ropewalk.spine.serving.metrics import Metrics
 from ropewalk.spine.serving.requests import NotJsonError, Requests
+from ropewalk.spine.serving.together import Together
 from ropewalk.types import Model
 
 log = logging.getLogger("ropewalk.serving")
@@ -75,6 +76,7 @@ class App:
         self.metrics = Metrics(lambda: journal.pending, lambda: journal.written, lambda: journal.failures)
         self.pages: Any = None  # an ASGI application for every other path
         self._key = key.encode() if key else None
+        self._together = Together(requests, answers)
         self.served: tuple[Served, Caller] | None = None
         self.stopping = False
         self.in_work = 0
@@ -151,8 +153,7 @@ class App:
         if not rows:
             return 200, b"[]", []
         served, caller = self.served
-        predict = lambda: self.answers.rows(served.model.predict(self.requests.columns(rows)), len(rows))  # noqa: E731
-        found = await caller.call(predict, len(rows), deadline)
+        found = await self._together.answer(served.model, caller, rows, deadline)
         if time.perf_counter() > deadline:
             raise TimeoutError
         self.last_rows = rows

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
-INLINE_S = 0.002  # a call that is expected to take longer goes to a thread
+INLINE_S = 0.005  # a call that is expected to take longer goes to a thread; others wait in the loop for as long
 HANG_S = 0.1  # no busy machine holds a quick call up for so long
 THREADS = 4
 
