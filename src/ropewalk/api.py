@@ -186,7 +186,7 @@ def serve(
 
 
 def truths(system: str | System[Any], source: str | Path, **options: Unpack[Options]) -> Joined:
-    """Join what came true (a file with the event's id, or the contract's keys) to the events of the past."""
+    """Join what came true (a file with the event's `id`) to the events of the past."""
     from ropewalk.lifecycle import answers
 
     with place(system, **options) as p:

@@ -173,7 +173,7 @@ def _add_own(verb: str, sub: argparse.ArgumentParser) -> None:
         add("--api-key", metavar="KEY", help="callers must send it as X-API-Key (default: $ROPEWALK_API_KEY)")
         add("--ready-file", metavar="FILE", help="write the address there once requests are answered")
     elif verb == "truths":
-        add("source", help="file with `event_id` and what came true: .csv, .parquet, .arrow")
+        add("source", help="file with `id` (the event_id of the answer) and what came true: .csv, .parquet, .arrow")
     elif verb == "monitor":
         add("--page", metavar="FILE", help="where the HTML page goes (default: out/SYSTEM/monitor.html)")
     elif verb == "runs":

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ropewalk import config as configs
 from ropewalk.errors import RopewalkError
-from ropewalk.lifecycle import answers, records, releases, stages
+from ropewalk.lifecycle import answers, releases, stages
 from ropewalk.lifecycle.lane import Lane, memo, remember, stage, workspace
 from ropewalk.store import Record
 from ropewalk.types import Dataset, Finding, Outcome, Release, Report, Run, System
@@ -72,21 +72,31 @@ def release_of(system: System[Any], config: Any, run: Run, lane: Lane) -> tuple[
     """The release that serves after this run, and the gate's sentence.
 
     The model, if it passed; if not, what is live already; if nothing is, the baseline that the model brought along.
+    What was decided about this report in an earlier life stands: the same life twice says the same.
     """
-    report, verdict = releases.judge(system, config, run, lane)
-    lane.console.say(f"gate: {verdict.sentence}")
-    if verdict.passed:
-        releases.register(system, run, lane, config=config)
-        return releases.promote(system, lane), verdict.sentence
     live_now = releases.current(system, lane, "live")
+    report, _ = releases.report_of(system, config, run, lane)
+    if live_now is not None and (live_now.run, live_now.report) == (run.id, report.id):
+        verdict = live_now.verdict
+        lane.console.say(f"gate: {verdict}")
+        return live_now, verdict if live_now.choice == "model" else _instead(report, live_now)
+    _, judged = releases.judge(system, config, run, lane)
+    lane.console.say(f"gate: {judged.sentence}")
+    if judged.passed:
+        releases.register(system, run, lane, config=config)
+        return releases.promote(system, lane), judged.sentence
     if live_now is not None:
-        return live_now, f"{verdict.sentence} v{live_now.version} stays live."
+        return live_now, f"{judged.sentence} v{live_now.version} stays live."
     if run.baseline_model is None:
-        return None, verdict.sentence
+        return None, judged.sentence
     releases.register(system, run, lane, choice="baseline", config=config)
     released = releases.promote(system, lane)
-    name = records.report(lane.store, report).baseline
-    return released, f"{verdict.sentence} The baseline ({name}) is registered instead, as v{released.version}."
+    return released, _instead(report, released)
+
+
+def _instead(report: Record, released: Release) -> str:
+    name = report.body["baseline"]
+    return f"{released.verdict} The baseline ({name}) is registered instead, as v{released.version}."
 
 
 # -- outputs --

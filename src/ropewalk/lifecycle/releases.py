@@ -17,7 +17,7 @@ from ropewalk.types import Release, Run, System
 def judge(system: System[Any], config: Any, run: Run, lane: Lane) -> tuple[Record, Verdict]:
     """The run's report and the gate's verdict on it: against the baseline, and against the live release, both on the
     same dataset."""
-    report_record, data_record = _report_of(system, config, run, lane)
+    report_record, data_record = report_of(system, config, run, lane)
     report = records.report(lane.store, report_record)
     live = current(system, lane, "live")
     live_report = None
@@ -27,7 +27,8 @@ def judge(system: System[Any], config: Any, run: Run, lane: Lane) -> tuple[Recor
     return report_record, decide(report, live_report, seed=lane.seed)
 
 
-def _report_of(system: System[Any], config: Any, run: Run, lane: Lane) -> tuple[Record, Record]:
+def report_of(system: System[Any], config: Any, run: Run, lane: Lane) -> tuple[Record, Record]:
+    """The report on a run's model, made if need be, and the dataset that it is about."""
     data_record = records.need(lane.store, f"dataset-{run.dataset[:16]}", "dataset")
     dataset = records.dataset(lane.store, data_record)
     return evaluate_record(system, config, run.model, dataset, lane, run.id), data_record

@@ -1,0 +1,270 @@
+"""Processes that die when a test says so, cheap enough for hundreds of deaths.
+
+One process imports everything once and then forks a child a command: a real process with a real `kill -9`, without the
+second that imports take. Three ways to die:
+
+    after_s     by a signal from outside, so many seconds after the fork
+    at          by its own hand right before the n-th step that leaves a trace: a file opened for writing, written, flushed,
+                linked, renamed or removed, a folder made, a statement of SQLite (so every place where a write can be cut
+                off is reached, and the same place again when a test is repeated)
+    call, nth   right before the n-th call of a function, named `module:Class.method`
+
+Started as a program this file is that process: a line of JSON a command on stdin, a line of JSON an answer on stdout.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+LEAVES_A_TRACE = {"os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.symlink"}
+HEAVY = (
+    "ropewalk.api", "ropewalk.cli", "ropewalk.lifecycle.life", "ropewalk.lifecycle.answers", "ropewalk.printing",
+    "ropewalk.spine.serving.batch", "ropewalk.spine.serving.server", "ropewalk.spine.serving.pages",
+    "ropewalk.spine.monitoring.checks", "ropewalk.spine.monitoring.page", "ropewalk.spine.monitoring.findings",
+    "ropewalk.spine.labels.truths", "ropewalk.spine.data.sources", "ropewalk.store.gc",
+    "polars", "numpy", "pydantic", "yaml", "sqlite3", "uvicorn", "uvloop", "httptools", "http.client", "difflib", "shutil",
+    "tempfile", "textwrap", "importlib.metadata",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a child ended. `code` is negative when a signal ended it; `steps` that leave a trace are counted to the end."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+    cpu_seconds: float
+    steps: int | None
+
+
+class Forks:
+    """The process that forks. A context manager; its children run one at a time."""
+
+    def __init__(self, folder, *systems, modules=()):
+        self.folder = Path(folder)
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, json.dumps([*HEAVY, *modules]), json.dumps(systems)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        self._read()  # everything is imported
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _read(self):
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the forking process ended with {self._process.wait()}")
+        return json.loads(line)
+
+    def _ask(self, body):
+        self._process.stdin.write(json.dumps(body) + "\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def start(self, *arguments, cwd, env=None, at=None, call=None, nth=1):
+        """Run `ropewalk ARGUMENTS` in `cwd`; the child's pid."""
+        self._said = [str(self.folder / f".said-{name}") for name in ("out", "err", "steps")]
+        body = {"cwd": str(cwd), "env": env or {}, "at": at, "call": call, "nth": nth, "said": self._said}
+        return self._ask({"do": "start", "arguments": [str(a) for a in arguments], **body})["pid"]
+
+    def wait(self, pid, after_s=None):
+        """How it ended; killed if it has not after so many seconds."""
+        end = self._ask({"do": "wait", "pid": pid, "after_s": after_s})
+        out, err = (Path(name).read_text(errors="replace") for name in self._said[:2])
+        counted = Path(self._said[2])
+        steps = int(counted.read_text()) if counted.exists() else None
+        return Done(end["code"], out, err, end["seconds"], end["cpu_seconds"], steps)
+
+    def run(self, *arguments, cwd, after_s=None, **how):
+        return self.wait(self.start(*arguments, cwd=cwd, **how), after_s)
+
+
+# -- the process --
+
+
+def _serve(modules, systems):
+    import gc
+    import importlib
+
+    for name in modules:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
+    from ropewalk import catalogue
+
+    for name in systems:
+        catalogue.find(name)
+    gc.freeze()
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    begun = {}
+    _answer(answers, {})
+    for line in sys.stdin:
+        command = json.loads(line)
+        if command["do"] == "start":
+            pid = os.fork()
+            if pid == 0:
+                _child(command)
+            begun[pid] = time.monotonic()
+            _answer(answers, {"pid": pid})
+        else:
+            _answer(answers, _end(command["pid"], begun.pop(command["pid"]), command["after_s"]))
+
+
+def _answer(answers, body):
+    answers.write(json.dumps(body) + "\n")
+    answers.flush()
+
+
+def _end(pid, begun, after_s):
+    descriptor = os.pidfd_open(pid)
+    try:
+        waiting = select.poll()
+        waiting.register(descriptor, select.POLLIN)
+        left = None if after_s is None else max(0.0, begun + after_s - time.monotonic()) * 1000
+        if not waiting.poll(left):
+            os.kill(pid, signal.SIGKILL)
+    finally:
+        os.close(descriptor)
+    _, status, used = os.wait4(pid, 0)
+    return {
+        "code": os.waitstatus_to_exitcode(status),
+        "seconds": time.monotonic() - begun,
+        "cpu_seconds": used.ru_utime + used.ru_stime,
+    }
+
+
+def _child(command):
+    """Never returns."""
+    code = 99
+    try:
+        out, err, counted = command["said"]
+        Path(counted).unlink(missing_ok=True)
+        for name, number in ((os.devnull, 0), (out, 1), (err, 2)):
+            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), number)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
+        os.chdir(command["cwd"])
+        os.environ.update(command["env"])
+        counter = itertools.count(1)
+        _count_steps(counter, command["at"])
+        if command["call"]:
+            _die_at_call(command["call"], command["nth"])
+        from ropewalk.cli import main
+
+        code = main(command["arguments"])
+        steps = next(counter) - 1
+        Path(counted).write_text(str(steps))
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _count_steps(counter, at):
+    """Count what leaves a trace, and die right before step `at` of it."""
+    from ropewalk.store import blobs, index
+
+    def step(*_):
+        if next(counter) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def heard(event, arguments):
+        if event in LEAVES_A_TRACE or (event == "open" and _for_writing(arguments)):
+            step()
+
+    def before(function):
+        def wrapped(*arguments, **named):
+            step()
+            return function(*arguments, **named)
+
+        return wrapped
+
+    sys.addaudithook(heard)
+    os.write, os.fsync = before(os.write), before(os.fsync)
+
+    class Halves:
+        """A raw file that is written in two steps, so that a death can leave half."""
+
+        def __init__(self, file):
+            self._file = file
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self._file.close()
+
+        def fileno(self):
+            return self._file.fileno()
+
+        def write(self, data):
+            step()
+            return self._file.write(data[: (len(data) + 1) // 2])
+
+    whole = os.fdopen
+
+    def fdopen(*arguments, **named):
+        file = whole(*arguments, **named)
+        caller = sys._getframe(1).f_globals.get("__name__")
+        return Halves(file) if caller == blobs.__name__ else file
+
+    os.fdopen = fdopen
+    opened = index.Sqlite._open
+
+    def watched(self):
+        connection = opened(self)
+        connection.set_trace_callback(step)
+        return connection
+
+    index.Sqlite._open = watched
+
+
+def _for_writing(arguments):
+    path, mode, flags = (*arguments, None, None, None)[:3]
+    if isinstance(path, str) and path.startswith("/dev/"):
+        return False
+    return bool(isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)) or bool(
+        isinstance(mode, str) and set(mode) & set("wax+")
+    )
+
+
+def _die_at_call(name, nth):
+    import importlib
+
+    module, _, path = name.partition(":")
+    *owners, last = path.split(".")
+    owner = importlib.import_module(module)
+    for part in owners:
+        owner = getattr(owner, part)
+    function, counter = getattr(owner, last), itertools.count(1)
+
+    def wrapped(*arguments, **named):
+        if next(counter) == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **named)
+
+    setattr(owner, last, wrapped)
+
+
+if __name__ == "__main__":
+    _serve(json.loads(sys.argv[1]), json.loads(sys.argv[2]))

@@ -1,0 +1,367 @@
+"""kill -9 at any moment of any verb: run it again and all is as if nothing had happened.
+
+After each death nothing is torn: every record's blobs are there with the bytes that they are named by, every name
+points to a record, every file for people is whole or absent. After the verb was run again, ids, hashes, names, moves
+and files are those of a life that nobody disturbed; and a collection then leaves neither half-written files nor
+scratch, locks, nor a byte that nothing refers to.
+"""
+
+import contextlib
+import csv
+import functools
+import hashlib
+import http.client
+import json
+import os
+import random
+import shutil
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from forks import Forks
+from ropewalk.lifecycle import inspect
+from ropewalk.store import open_store
+
+COIN = str(Path(__file__).parents[1] / "examples" / "coin.py")
+ROWS = 40  # of the file that is predicted
+OUT = ("--out", "out")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A verb in the state that the scene `after` left. `kills` of the 200 fall on it."""
+
+    after: str
+    arguments: tuple[str, ...]
+    kills: int = 0
+
+
+SCENES = {
+    "data": Scene("", ("data", COIN), 14),
+    "plan": Scene("", ("plan", COIN), 12),
+    "train": Scene("data", ("train", COIN), 22),
+    "evaluate": Scene("train", ("evaluate", COIN), 14),
+    "register": Scene("evaluate", ("register", COIN), 14),
+    "promote": Scene("register", ("promote", COIN), 12),
+    "predict": Scene("promote", ("predict", COIN, "requests.csv", "answers.csv"), 16),
+    "truths": Scene("predict", ("truths", COIN, "truths.csv"), 12),
+    "monitor": Scene("truths", ("monitor", COIN, "--page", "out/monitor.html"), 10),
+    "second": Scene("monitor", ("register", COIN, "--choice", "baseline")),
+    "succeed": Scene("second", ("promote", COIN)),
+    "rollback": Scene("succeed", ("rollback", COIN), 12),
+    "live": Scene("", ("live", COIN, *OUT), 22),
+    "renew": Scene("live", ("live", COIN, *OUT, "--set", "heads=0.8"), 12),
+    "gc": Scene("rubbish", ("gc", "--forget-days", "0"), 14),
+    "runs": Scene("rollback", ("runs",), 4),
+    "show": Scene("rollback", ("show", "coin@live"), 4),
+}
+SERVED = 12  # deaths of the service
+MEASURED = {"at", "created", "seconds", "cpu_seconds", "goodput", "metrics"}  # what no two lives have in common
+
+
+class World:
+    """A folder that is put back into the state before each scene, and what a scene leads to when nobody disturbs it."""
+
+    def __init__(self, folder, forks):
+        self.folder, self.forks = folder / "world", forks
+        self._states = folder / "states"
+        self._states.mkdir()
+
+    def run(self, *arguments, **how):
+        return self.forks.run(*arguments, "--quiet", cwd=self.folder, **how)
+
+    @functools.cache  # noqa: B019 - one world a module
+    def undisturbed(self, name):
+        """(how the verb ended, what it led to); the state behind it is kept for the scenes that come after."""
+        self.before(name)
+        done = self.run(*SCENES[name].arguments)
+        assert done.code == 0, done.err
+        assert done.steps is not None
+        facts = self.facts()
+        self._keep(name)
+        self._add_files(name)
+        return done, facts
+
+    def before(self, name):
+        """Put the folder into the state that this scene begins with."""
+        after = SCENES[name].after
+        if not (self._states / (after or "nothing")).exists():
+            self._prepare(after)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(self._states / (after or "nothing"), self.folder)
+
+    def _keep(self, name):
+        shutil.rmtree(self._states / name, ignore_errors=True)
+        shutil.copytree(self.folder, self._states / name)
+
+    def _prepare(self, after):
+        if after == "":
+            (self._states / "nothing").mkdir(exist_ok=True)
+        elif after == "rubbish":
+            self._make_rubbish()
+        else:
+            self.undisturbed(after)
+
+    def _add_files(self, after):
+        """What a user brings to the next verb."""
+        folder = self._states / after
+        if after == "promote":
+            rows = "".join(f"{toss}\n" for toss in range(ROWS))
+            (folder / "requests.csv").write_text("toss\n" + rows)
+        elif after == "predict":
+            with open(folder / "answers.csv", newline="") as file:
+                ids = [row["event_id"] for row in csv.DictReader(file)]
+            truths = "".join(f"{id_},{'true' if i % 3 else 'false'}\n" for i, id_ in enumerate(ids))
+            (folder / "truths.csv").write_text("id,heads\n" + truths)
+
+    def _make_rubbish(self):
+        """A run that no release needs, and the remains of three deaths."""
+        self.before("runs")
+        assert self.run("train", COIN, "--set", "steps=9").code == 0
+        for arguments, step in (("data", "tosses=250"), 60), (("train", "steps=11"), 150), (("train", "steps=3"), 130):
+            verb, value = arguments
+            assert self.run(verb, COIN, "--set", value, at=step).code == -signal.SIGKILL
+        self._keep("rubbish")
+
+    # -- what a life came to --
+
+    def facts(self):
+        """Everything that two lives with the same inputs have in common."""
+        with open_store(str(self.folder / ".ropewalk")) as store:
+            kept = store.records(limit=1_000_000)
+            found = {r.id: plain(r) for r in kept if r.kind not in ("events", "truths", "rehearsal", "monitor")}
+            for kind in ("rehearsal", "monitor"):
+                found[kind] = sorted({str(r.parents) for r in kept if r.kind == kind})
+            names = store.names()
+            moves = {name: [(m.before, m.after, m.why) for m in store.history(name)] for name in (*LIVE,)}
+            truths = [(r.id, r.body["rows"]) for r in kept if r.kind == "truths"]
+            rehearsed = bool(found["rehearsal"])
+        files = {p.name: p.read_bytes() for p in self.people_files() if p.suffix in (".csv", ".txt")}
+        # A rehearsal draws ids for its requests; a job takes them from its file, so a killed one adds none.
+        events = {} if rehearsed else {id_: len(copies) for id_, copies in self.events().items()}
+        truths = [] if rehearsed else truths
+        return {"records": found, "names": names, "moves": moves, "files": files, "events": events, "truths": truths}
+
+    def people_files(self):
+        visible = [p for p in self.folder.rglob("*") if not any(part.startswith(".") for part in p.parts[-3:])]
+        return [p for p in visible if p.is_file() and ".ropewalk" not in p.parts]
+
+    def events(self):
+        """Every event of the store by id, and how often it is there."""
+        import gzip
+
+        found = {}
+        with open_store(str(self.folder / ".ropewalk")) as store:
+            for record in store.records("events", limit=1_000_000):
+                lines = gzip.decompress(store.get(record.body["blob"])).splitlines()
+                assert len(lines) == record.body["count"]
+                for line in lines:
+                    event = json.loads(line)
+                    found.setdefault(event["id"], []).append(event)
+        return found
+
+    # -- what is promised --
+
+    def nothing_torn(self, whole_files):
+        """`whole_files`: name -> bytes that the file may have."""
+        with open_store(str(self.folder / ".ropewalk")) as store:
+            for hash_ in _referred(store):
+                assert hashlib.sha256(store.get(hash_)).hexdigest() == hash_
+            for target in store.names().values():
+                assert store.record(target) is not None
+        for path in self.people_files():
+            if path.suffix == ".html":
+                assert path.read_text().rstrip().endswith("</html>"), f"{path.name} is cut off"
+            elif path.name in whole_files:
+                assert path.read_bytes() in whole_files[path.name], f"{path.name} is torn"
+            elif path.suffix == ".parquet":
+                assert path.read_bytes().endswith(b"PAR1")
+
+    def nothing_left(self):
+        """After a collection: no half-written file, no scratch of a finished stage, no lock, no needless byte."""
+        with open_store(str(self.folder / ".ropewalk")) as store:
+            inspect.gc(store)
+            local = store.local
+            assert list((local / "tmp").iterdir()) == []
+            finished = [f.name for f in (local / "stages").glob("*") if store.record(f"stage-{f.name}")]
+            assert finished == []
+            assert {p.name for p in (local / "blobs").rglob("*") if p.is_file()} == _referred(store)
+            for table in ("sessions", "pins", "leases", "doomed"):
+                rows = store._index.run(lambda sql, table=table: sql.all(f"SELECT * FROM {table}"))
+                assert rows == [], f"{table} of a dead process"
+        hidden = list(self.folder.rglob(".*.part"))
+        assert hidden == []
+
+
+LIVE = ("coin@live", "coin@candidate")
+
+
+def _referred(store):
+    """Hashes of the blobs that records keep, with the files of trees."""
+    kept = {hash_ for record in store.records(limit=1_000_000) for hash_ in record.blobs}
+    pairs = store._index.run(lambda sql: sql.all("SELECT manifest, hash FROM trees"))
+    return kept | {hash_ for manifest, hash_ in pairs if manifest in kept}
+
+
+def plain(record):
+    """A record without what is measured or drawn anew in each life."""
+    body = _without_measures(record.body)
+    blobs = set(record.blobs)
+    if record.kind == "run":
+        blobs.discard(record.body["plan"]["metrics"])  # they hold the times of steps
+        body.pop("resumed_from")
+        body["plan"] = {k: body["plan"][k] for k in ("work", "unit", "machine")}
+    return record.kind, json.dumps(body, sort_keys=True), record.parents, tuple(sorted(blobs))
+
+
+def _without_measures(body):
+    return {k: v for k, v in body.items() if k not in MEASURED}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kills")
+    with Forks(folder, COIN) as forks:
+        yield World(folder, forks)
+
+
+def deaths(name, done, count):
+    """`count` moments of one verb: half of them right before a step that leaves a trace, spread over all such steps; half
+    at a time drawn from its whole duration. The same ones in every test run, but for how fast the machine is."""
+    draw = random.Random(f"{name} {count}")
+    steps = count - count // 2
+    at = [{"at": 1 + int((i + draw.random()) * done.steps / steps)} for i in range(steps)]
+    return at + [{"after_s": draw.random() * done.seconds} for _ in range(count // 2)]
+
+
+def survive(world, name, death):
+    """One death of one verb, and everything that is promised after it. Returns whether it died at all."""
+    _, expected = world.undisturbed(name)
+    world.before(name)
+    arguments = SCENES[name].arguments
+    began = world.facts()
+    died = world.run(*arguments, **death)
+    assert died.code in (0, -signal.SIGKILL), died.err
+    both = {
+        n: [facts["files"][n] for facts in (began, expected) if n in facts["files"]]
+        for n in {*began["files"], *expected["files"]}
+    }
+    world.nothing_torn(both)
+    before = world.events()
+    # Going back is the one verb that means more when it is said twice: one looks before one says it again.
+    if name != "rollback" or world.facts()["moves"] == began["moves"]:
+        again = world.run(*arguments)
+        assert again.code == 0, again.err
+    found = world.facts()
+    for part in expected:
+        assert found[part] == expected[part], f"the {part} differ"
+    after = world.events()
+    assert before.keys() <= after.keys(), "an event was lost"
+    world.nothing_torn(both)
+    world.nothing_left()
+    assert world.facts() == expected, "the collection took something"
+    assert world.events().keys() == after.keys()
+    return died.code != 0
+
+
+@pytest.mark.parametrize("name", [name for name, scene in SCENES.items() if scene.kills])
+def test_a_verb_that_was_killed_ends_well_the_second_time(world, name):
+    done, _ = world.undisturbed(name)
+    died = 0
+    for death in deaths(name, done, SCENES[name].kills):
+        try:
+            died += survive(world, name, death)
+        except AssertionError as error:
+            raise AssertionError(f"{name} killed at {death}: {error}") from error
+    assert died >= SCENES[name].kills / 2  # a time near the end may come too late
+
+
+def test_two_hundred_deaths_in_all():
+    assert sum(scene.kills for scene in SCENES.values()) + SERVED >= 200
+
+
+# -- the service --
+
+
+class Caller:
+    """Asks as fast as it can until the service is gone. `answered`: ids of the events whose answer has arrived."""
+
+    def __init__(self, world):
+        self.answered = []
+        self._ready = world.folder / "ready.json"
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self):
+        while not self._ready.exists():
+            if self._stop.wait(0.005):
+                return
+        connection = http.client.HTTPConnection(urlsplit(json.loads(self._ready.read_text())["url"]).netloc, timeout=30)
+        toss = 0
+        while not self._stop.is_set():
+            rows = [{"toss": toss + i} for i in range(1 + toss % 3)]
+            toss += len(rows)
+            with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+                connection.request("POST", "/predict", json.dumps(rows), {"content-type": "application/json"})
+                response = connection.getresponse()
+                body = json.loads(response.read())
+                if response.status == 200:
+                    self.answered += [answer["event_id"] for answer in body]
+                    continue
+            return
+
+    def end(self):
+        self._stop.set()
+        self._thread.join()
+
+
+def serve_until_killed(world, death):
+    (world.folder / "ready.json").unlink(missing_ok=True)
+    how = {key: death[key] for key in ("at",) if key in death}
+    pid = world.forks.start(*SERVE, cwd=world.folder, **how)
+    caller = Caller(world)
+    done = world.forks.wait(pid, death["after_s"])
+    caller.end()
+    assert done.code == -signal.SIGKILL, done.err
+    return caller.answered
+
+
+def serve_until_told(world):
+    (world.folder / "ready.json").unlink(missing_ok=True)
+    pid = world.forks.start(*SERVE, cwd=world.folder)
+    end = time.monotonic() + 60
+    while not (world.folder / "ready.json").exists():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    os.kill(pid, signal.SIGTERM)
+    done = world.forks.wait(pid, 60)
+    assert done.code == 0, done.err
+
+
+SERVE = ("serve", COIN, "--port", "0", "--ready-file", "ready.json", "--quiet")
+
+
+def test_no_answered_request_is_lost_when_the_service_is_killed(world):
+    """And the next service hands the events of the dead one to the store, though the live release is another one."""
+    world.before("rollback")
+    assert world.run("rollback", COIN).code == 0
+    draw = random.Random("serve")
+    promised = set(world.events())
+    for number in range(SERVED):
+        death = {"after_s": 0.15 + 0.6 * draw.random()}
+        if number % 2:
+            death = {"at": draw.randrange(20, 400), "after_s": 2.0}
+        promised |= set(serve_until_killed(world, death))
+        world.nothing_torn({})
+    assert len(promised) > 100
+    serve_until_told(world)
+    assert promised <= world.events().keys()
+    assert list((world.folder / ".ropewalk" / "journal" / "coin").iterdir()) == []
+    world.nothing_left()
