@@ -99,6 +99,7 @@ def _run(app: App, listening: socket.socket, stop: threading.Event, follow: Call
         http="httptools",
         loop="uvloop",
         ws="none",
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=int(app.limits.seconds) + 1,

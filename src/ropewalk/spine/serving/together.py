@@ -1,9 +1,9 @@
-"""Requests that arrive in the same turn of the event loop are answered by one call of the model.
+"""Requests that arrive within a millisecond are answered by one call of the model.
 
-A call has a cost of its own (numpy's hundred small steps), a row in it costs little. Nobody waits for others: what one poll
-of the sockets brought in is what is answered together, so a lone caller is served at once and sixteen share the call. That
-is sound because a model's answers do not depend on how rows are batched; where they do (`contract.joint_by`), every
-request stays alone.
+A call has a cost of its own (numpy's hundred small steps), a row in it costs little. A lone caller is answered at once: the
+wait begins only when lately several requests came together, and then the millisecond is won back in the queue. That is
+sound because a model's answers do not depend on how rows are batched; where they do (`contract.joint_by`), every request
+stays alone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from ropewalk.spine.serving.requests import Requests
 from ropewalk.types import Model
 
 MOST = 64  # rows of a shared call, and of a request that shares
+WAIT_S = 0.001  # the event loop's own resolution
+CROWD = 1.3  # requests a call, lately, from which waiting pays
 Rows = list[dict[str, Any]]
 
 
@@ -37,6 +39,7 @@ class Together:
         self._requests, self._answers = requests, answers
         self._alone = bool(requests.contract.joint_by)
         self._open: _Batch | None = None
+        self._crowd = 1.0  # requests a call, lately
         self._running: set[asyncio.Task[None]] = set()
 
     async def answer(self, model: Model, caller: Caller, rows: list[Any], deadline: float) -> Rows:
@@ -46,7 +49,11 @@ class Together:
         batch = self._open
         if batch is None or batch.model is not model or len(batch.rows) + len(rows) > MOST:
             batch = self._open = _Batch(model, caller, deadline)
-            asyncio.get_running_loop().call_soon(self._run, batch)
+            loop = asyncio.get_running_loop()
+            if self._crowd < CROWD or caller.seconds < WAIT_S / 10:
+                loop.call_soon(self._run, batch)
+            else:
+                loop.call_later(WAIT_S, self._run, batch)
         future: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
         batch.parts.append((len(batch.rows), len(batch.rows) + len(rows), future))
         batch.rows += rows
@@ -56,6 +63,7 @@ class Together:
     def _run(self, batch: _Batch) -> None:
         if self._open is batch:
             self._open = None
+        self._crowd = 0.8 * self._crowd + 0.2 * len(batch.parts)
         if batch.caller.expected(len(batch.rows)) < INLINE_S:
             try:
                 found = batch.caller.timed(lambda: self._predict(batch.model, batch.rows), len(batch.rows))
