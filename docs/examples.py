@@ -89,10 +89,12 @@ def main(check: bool) -> None:
             page = DOCS / name
             text = page.read_text()
             new = BLOCK.sub(lambda found: f"```console\n{played(found[1])}```", text)
-            if check and same(new) != same(text):
+            if same(new) == same(text):
+                continue
+            if check:
                 changed = [line for line in same(new) if line not in same(text)]
                 differ.append(f"docs/{name} shows other output than the program: {changed[:3]}")
-            elif not check:
+            else:
                 page.write_text(new)
     if differ:
         sys.exit("\n".join([*differ, "run `python docs/examples.py`"]))
