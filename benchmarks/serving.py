@@ -264,7 +264,9 @@ def main() -> None:
     where = "in this run" if "anchor" in best else "quoted"
     for role, what in (("policy", "the learned policy"), ("ours", "a small network")):
         ratio = best[role] / anchor
-        print(f"{what}: {best[role]:.0f} us of CPU a request, required 250; anchor {anchor:.0f} us ({where}); ratio {ratio:.2f}")
+        print(
+            f"{what}: {best[role]:.0f} us of CPU a request, required 250; anchor {anchor:.0f} us ({where}); ratio {ratio:.2f}"
+        )
     return None
 
 

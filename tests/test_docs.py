@@ -146,9 +146,10 @@ def test_every_verb_has_a_page_and_every_page_a_verb():
         page = (DOCS / "verbs" / f"{verb}.md").read_text()
         assert f"(verbs/{verb}.md)" in index
         assert f"ropewalk {verb}" in page, "a page shows its verb at work"
-        assert f"ropewalk.{verb}(" in page, "a page shows the Python form"
+        python = f"ropewalk.{verb}(" if verb != "systems" else "ropewalk.catalogue.describe()"
+        assert python in page, "a page shows the Python form"
         assert "**Exit codes" in page
-        assert verb in ropewalk.__all__
+        assert verb in ropewalk.__all__ or verb == "systems"  # that name is the package of systems
 
 
 @pytest.mark.parametrize("page", PAGES, ids=read)
@@ -214,7 +215,6 @@ def test_every_public_name_says_what_it_is():
         assert f"| {error.exit_code} |" in next(line for line in tree.splitlines() if line.startswith(f"| `{name}`"))
 
 
-@pytest.mark.xfail(reason="importing a system puts the package ropewalk.systems over the verb of that name")
 def test_every_verb_can_be_called_after_a_system_was_imported():
     catalogue.find("inventory")
     assert all(callable(getattr(ropewalk, name)) for name in ropewalk.__all__)

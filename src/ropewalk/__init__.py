@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 __all__ = [
     "data", "plan", "train", "evaluate", "register", "promote", "rollback", "predict", "serve", "truths", "monitor",
-    "live", "systems", "runs", "show", "gc",
+    "live", "runs", "show", "gc",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
         runs,
         serve,
         show,
-        systems,
         train,
         truths,
     )  # fmt: skip

@@ -69,24 +69,11 @@ def place(system: str | System[Any], **options: Unpack[Options]) -> Iterator[Pla
         sets=options.get("sets", ()),
     )
     store = open_store(options.get("store"), options.get("index"))
-    bounds = {k: options[k] for k in ("seed", "workers", "threads") if options.get(k) is not None}  # type: ignore[literal-required]
+    bounds: dict[str, Any] = {k: options[k] for k in ("seed", "workers", "threads") if options.get(k) is not None}
     try:
         yield Place(found, config, Lane(store, Console(options.get("quiet", True)), **bounds))
     finally:
         store.close()
-
-
-def systems() -> dict[str, str]:
-    """name -> what it decides, for every system that can be used; a missing extra is named instead."""
-    from ropewalk.errors import RopewalkError
-
-    said = {}
-    for name in catalogue.names():
-        try:
-            said[name] = catalogue.find(name).about
-        except RopewalkError as error:
-            said[name] = f"not usable: {error}"
-    return said
 
 
 def data(system: str | System[Any], **options: Unpack[Options]) -> Dataset:

@@ -27,6 +27,17 @@ def names() -> list[str]:
     return sorted({*own, *(e.name for e in metadata.entry_points(group=GROUP))})
 
 
+def describe() -> dict[str, str]:
+    """name -> what it decides, for every system that can be named; where an extra is missing, which."""
+    said = {}
+    for name in names():
+        try:
+            said[name] = find(name).about
+        except RopewalkError as error:
+            said[name] = f"not usable: {error}"
+    return said
+
+
 def find(name: str) -> System[Any]:
     """The system called `name`. MissingError says what there is, or which extra to install."""
     try:

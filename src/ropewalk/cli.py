@@ -64,6 +64,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), "--json" in arguments, "OSError", 3
         )
         return 3
+    except Exception as error:
+        if os.environ.get("ROPEWALK_DEBUG"):
+            raise
+        _complain(_unforeseen(error), "--json" in arguments, type(error).__name__, 4)
+        return 4
+
+
+def _unforeseen(error: Exception) -> str:
+    """A fault of ours, not of the user: one sentence, and the whole trace in a file that can be sent."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="ropewalk-", suffix=".txt", delete=False) as file:
+        file.write("".join(traceback.format_exception(error)))
+    text = " ".join(str(error).split())[:300]
+    return f"something went wrong that was not foreseen: {type(error).__name__}: {text}. The trace is in {file.name}."
 
 
 def _complain(sentence: str, as_json: bool, kind: str, code: int) -> None:
@@ -368,14 +384,25 @@ def _live(options: argparse.Namespace) -> int:
     from ropewalk import api, printing
 
     life = api.live(options.system, options.out, **_options(options))
-    _print(options, printing.life_body(life), printing.life(life))
+    _print(options, printing.life_body(life), printing.life(life, _again(options)))
     return 0
 
 
-def _systems(options: argparse.Namespace) -> int:
-    from ropewalk import api
+def _again(options: argparse.Namespace) -> str:
+    """The words that name this system and store again."""
+    import shlex
 
-    found = api.systems()
+    words = [options.system]
+    for flag in ("store", "index"):
+        if getattr(options, flag):
+            words += [f"--{flag}", getattr(options, flag)]
+    return shlex.join(words)
+
+
+def _systems(options: argparse.Namespace) -> int:
+    from ropewalk import catalogue
+
+    found = catalogue.describe()
     width = max((len(n) for n in found), default=0)
     _print(options, found, "\n".join(f"{name:{width}}  {about}" for name, about in found.items()))
     return 0

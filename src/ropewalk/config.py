@@ -192,6 +192,6 @@ def part(config: Settings, stage: Stage) -> dict[str, Any]:
     for name, field in type(config).model_fields.items():
         extra = field.json_schema_extra
         first = extra.get("stage", "data") if isinstance(extra, dict) else "data"
-        if STAGES.index(first) <= last:  # type: ignore[arg-type]
+        if STAGES.index(first) <= last:
             read[name] = dumped[name]
     return read

@@ -25,7 +25,9 @@ def closest(name: str, known: Iterable[str]) -> str | None:
         [k for k in known if k.lower().startswith(name.lower()) or name.lower().startswith(k.lower())] if name else []
     )
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return (starts + close)[0] if len(starts) == 1 else (close or [None])[0]
+    if len(starts) == 1:
+        return starts[0]
+    return close[0] if close else None
 
 
 class RopewalkError(Exception):

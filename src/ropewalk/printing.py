@@ -150,11 +150,25 @@ def life_body(found: Life) -> dict[str, Any]:
     }
 
 
-def life(found: Life) -> str:
+def life(found: Life, options: str) -> str:
+    """`options`: what the next commands need to find this life, as typed: the system, its --store."""
     parts = [report(found.report), "", found.verdict]
     if found.files:
         parts += ["", "written:", *(f"  {p}" for p in found.files)]
     if found.findings:
         parts += ["", "monitor:", findings(found.findings)]
-    parts += ["", "next:", *(f"  {line}" for line in found.next)]
+    page = found.folder / "report.html"
+    following = [
+        f"open {page}" if page in found.files else f"ls {found.folder}",
+        f"ropewalk serve {options}",
+        f"ropewalk monitor {options}",
+        f"ropewalk show {found.files[0] if found.files else found.run.id}{_store_of(options)}",
+    ]
+    parts += ["", "next:", *(f"  {line}" for line in following)]
     return "\n".join(parts)
+
+
+def _store_of(options: str) -> str:
+    """The part of the options that a verb without a system understands."""
+    at = options.find(" --store")
+    return options[at:] if at >= 0 else ""

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from ropewalk import config as configs
 from ropewalk.errors import RopewalkError
 from ropewalk.lifecycle import answers, releases, stages
-from ropewalk.lifecycle.lane import Lane, memo, remember, stage, workspace
+from ropewalk.lifecycle.lane import Lane, keep, remember, stage, workspace
 from ropewalk.store import Record
 from ropewalk.types import Dataset, Finding, Outcome, Release, Report, Run, System
 
@@ -41,7 +41,6 @@ class Life:
     served: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
-    next: tuple[str, ...] = ()
 
 
 def live(system: System[Any], config: Any, lane: Lane, *, out: str | Path | None = None) -> Life:
@@ -63,9 +62,7 @@ def live(system: System[Any], config: Any, lane: Lane, *, out: str | Path | None
         files = (*files, page)
     seconds = time.monotonic() - begun
     lane.console.say(f"live: the whole life took {seconds:.1f} s")
-    return Life(
-        dataset, run, report, release, verdict, folder, files, served, findings, seconds, _next(system, lane, folder)
-    )
+    return Life(dataset, run, report, release, verdict, folder, files, served, findings, seconds)
 
 
 def release_of(system: System[Any], config: Any, run: Run, lane: Lane) -> tuple[Release | None, str]:
@@ -79,6 +76,8 @@ def release_of(system: System[Any], config: Any, run: Run, lane: Lane) -> tuple[
     if live_now is not None and (live_now.run, live_now.report) == (run.id, report.id):
         verdict = live_now.verdict
         lane.console.say(f"gate: {verdict}")
+        if lane.store.name(f"{system.name}@candidate") == live_now.id:  # killed in the middle of its promotion
+            releases.promote(system, lane, live_now.version)
         return live_now, verdict if live_now.choice == "model" else _instead(report, live_now)
     _, judged = releases.judge(system, config, run, lane)
     lane.console.say(f"gate: {judged.sentence}")
@@ -159,7 +158,7 @@ def _outputs_record(
             {"tree": tree, "files": sorted(lane.store.tree(tree)), "config": config.model_dump(mode="json")},
             tuple(parents), stages.model_blobs(lane, tree),
         )  # fmt: skip
-        lane.store.commit(made, memo(system, "outputs", key, made.id))
+        made = keep(lane, system, "outputs", key, made)
         job.forget()
     lane.console.say(f"outputs: {', '.join(made.body['files'])}")
     return made
@@ -190,7 +189,7 @@ def rehearse(system: System[Any], config: Any, dataset: Dataset, release: Releas
             "truths": dict(joined.counts),
         }
         record = Record(f"rehearsal-{key}", "rehearsal", system.name, time.time(), body, (("release", release.id),), ())
-        lane.store.commit(record, memo(system, "rehearse", key, record.id))
+        body = dict(keep(lane, system, "rehearse", key, record).body)
         job.forget()
     lane.console.say(f"serve: {body['rows']:,} held-out rows answered in {body['requests']:,} requests")
     return body
@@ -247,7 +246,7 @@ def ask(url: str, requests: pl.DataFrame, lane: Lane) -> tuple[list[str], list[f
             size = 1 if at < SINGLES else CHUNK
             rows = requests[at : at + size]
             begun = time.perf_counter()
-            connection.request("POST", "/predict", rows.write_json(), {"content-type": "application/json"})
+            connection.request("POST", "/predict", rows.write_json().encode(), {"content-type": "application/json"})
             response = connection.getresponse()
             body = response.read()
             latencies.append(time.perf_counter() - begun)
@@ -259,13 +258,3 @@ def ask(url: str, requests: pl.DataFrame, lane: Lane) -> tuple[list[str], list[f
     finally:
         connection.close()
     return ids, latencies
-
-
-def _next(system: System[Any], lane: Lane, folder: Path) -> tuple[str, ...]:
-    name = system.name
-    return (
-        f"open {folder}/report.html" if (folder / "report.html").exists() else f"ls {folder}",
-        f"ropewalk serve {name}",
-        f"ropewalk monitor {name}",
-        "ropewalk runs",
-    )

@@ -126,9 +126,9 @@ def find(system: System[Any], lane: Lane, which: str | None) -> Release:
     if which in (None, ""):
         found = current(system, lane, "live") or current(system, lane, "candidate")
     elif which in ("live", "candidate"):
-        found = current(system, lane, which)  # type: ignore[arg-type]
-    elif which.lstrip("v").isdigit():  # type: ignore[union-attr]
-        found = _by_version(system, lane, int(which.lstrip("v")))  # type: ignore[union-attr]
+        found = current(system, lane, which)
+    elif which.lstrip("v").isdigit():
+        found = _by_version(system, lane, int(which.lstrip("v")))
     else:
         found = records.release(lane.store, records.need(lane.store, which or "", "release"))
     if found is None:

@@ -2,7 +2,8 @@
 
 Metrics and the times of starts and checkpoints go to one file a stage, a line each, written by one system call: the
 bytes are with the kernel when `report` returns, so a killed process loses none. From the same lines comes goodput, the
-share of the time that made preserved progress (initialisation, checkpoints and lost steps are what is left).
+share of the time that made preserved progress: what checkpoints, restoring and lost steps took is what is left. The time
+until the first report (reading, compiling, and the first steps, which cannot be told apart) is kept beside it as start-up.
 """
 
 from __future__ import annotations
@@ -201,7 +202,7 @@ class StageJob:
             saving += saved
             restoring += restored
             lost += last - kept
-            useful += max(0.0, kept - begun - saved - restored)
+            useful += max(0.0, kept - first - saved - restored)
         return Times(total, useful, startup, saving, restoring, lost, len(starts))
 
     @property

@@ -125,9 +125,14 @@ def read_truths(source: str | Path | pl.DataFrame) -> pl.DataFrame:
 
 
 def check_truths(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    """The table with `id` as text and `known_at` as a time, or DataError with all of its problems."""
+    """The table with `id` as text and `known_at` as a time, or DataError with all of its problems.
+
+    `event_id`, as answers call it, is taken for `id`.
+    """
+    if "id" not in frame.columns and "event_id" in frame.columns:
+        frame = frame.rename({"event_id": "id"})
     if "id" not in frame.columns:
-        close = [c for c in frame.columns if c.lower() in ("event", "event_id", "eventid", "request_id", "id")]
+        close = [c for c in frame.columns if c.lower() in ("event", "eventid", "request_id", "id")]
         close = close or difflib.get_close_matches("id", frame.columns, n=1, cutoff=0.5)
         hint = f"rename {close[0]!r} to 'id'" if close else "each answer carries its id; keep it with the row"
         raise DataError([f"{name}: column 'id' is missing (there is: {', '.join(frame.columns) or 'nothing'}); {hint}"])

@@ -127,6 +127,10 @@ def test_tables_in_pieces_end_as_one_table(rows, data):
     assert profits(at_once) == {f"e{i}": last.get(f"e{i}") for i in range(6)}
 
 
+def test_the_name_that_answers_give_their_id_is_taken():
+    assert read_truths(truth(event_id=["a"], profit=[1]))["id"].to_list() == ["a"]
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "arrow", "jsonl"])
 def test_every_format_reads_alike(tmp_path, suffix):
     frame = truth(id=["1", "2"], profit=[1.5, 2.5])
@@ -141,8 +145,8 @@ def test_every_format_reads_alike(tmp_path, suffix):
     ("frame", "sentence"),
     [
         (
-            truth(event_id=["a"], profit=[1]),
-            r"column 'id' is missing \(there is: event_id, profit\); rename 'event_id' to 'id'",
+            truth(request_id=["a"], profit=[1]),
+            r"column 'id' is missing \(there is: request_id, profit\); rename 'request_id' to 'id'",
         ),
         (truth(profit=[1]), "each answer carries its id"),
         (truth(id=[], profit=[]), "holds no rows"),

@@ -25,7 +25,10 @@ ITEM = ("item", "site")  # requests about the same item are alike: they are draw
 def checks(config: Config, dataset: Dataset) -> tuple[Check, ...]:
     """Drift of requests, promises of money and chances, the service, and whether the advice is followed."""
     days = 7 if config.period == "week" else 1
-    longest = int(dataset.table("items").collect()["lead_time_periods"].max() or 1) + config.review_every_periods  # type: ignore[call-overload]
+    longest = (
+        int(dataset.table("items").collect()["lead_time_periods"].to_numpy().max(initial=1))
+        + config.review_every_periods
+    )
     return (
         drift(cluster=ITEM),
         out_of_range(cluster=ITEM),

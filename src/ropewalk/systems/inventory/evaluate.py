@@ -151,7 +151,9 @@ def policy_table(
             row[f"{m}_high"] = interval.high if interval else None
         rows.append({**row, "best": name == best, "chosen": name == served})
     if oracle is not None:
-        rows.insert(0, {"policy": "oracle", "kind": "oracle", "profit_usd": float(oracle.sum()), "best": False, "chosen": False})
+        rows.insert(
+            0, {"policy": "oracle", "kind": "oracle", "profit_usd": float(oracle.sum()), "best": False, "chosen": False}
+        )
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
@@ -180,7 +182,13 @@ def metrics(
     return (
         first,
         *(
-            Metric(m, float(mine[m].sum()), unit, baseline=float(theirs[m].sum()), better="higher" if m == "fill_rate" else "lower")
+            Metric(
+                m,
+                float(mine[m].sum()),
+                unit,
+                baseline=float(theirs[m].sum()),
+                better="higher" if m == "fill_rate" else "lower",
+            )
             for m, unit in units.items()
         ),
     )
@@ -254,12 +262,16 @@ def _cell(model: InventoryModel, records: Panel, known: Any, rule: Ruled, seed: 
     }
 
 
-def week_table(dataset: Dataset, part: Panel, model: Replay, rule: Replay, earned_model: Array, earned_rule: Array) -> pl.DataFrame:
+def week_table(
+    dataset: Dataset, part: Panel, model: Replay, rule: Replay, earned_model: Array, earned_rule: Array
+) -> pl.DataFrame:
     """Every item and replay period: demand, price, promotion, and what the model and the best rule made of it."""
     import polars as pl
 
     size, periods = part.shape
-    dates = dataset.table("calendar").collect().filter(pl.col("period").is_in(part.period.tolist())).sort("period")["date"]
+    dates = (
+        dataset.table("calendar").collect().filter(pl.col("period").is_in(part.period.tolist())).sort("period")["date"]
+    )
     columns: dict[str, Any] = {
         "item": np.repeat(part.item.astype(str), periods),
         "site": np.repeat(part.site.astype(str), periods),
@@ -296,7 +308,10 @@ def advice_table(dataset: Dataset, part: Panel, model: Replay, profit: Array) ->
     import polars as pl
 
     placed = (
-        dataset.table("history").select("item", "site", "period", "ordered").filter(pl.col("ordered").is_not_null()).collect()
+        dataset.table("history")
+        .select("item", "site", "period", "ordered")
+        .filter(pl.col("ordered").is_not_null())
+        .collect()
     )
     inside = placed.filter(pl.col("period").is_in(part.period.tolist()))
     if inside.height == 0:

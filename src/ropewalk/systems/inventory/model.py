@@ -115,7 +115,9 @@ class InventoryModel:
             "p_stock_out": value.p_stock_out,
             "p_stock_out_covered": value.p_stock_out_covered,
             "expected_profit_usd": value.profit_usd,
-            "reason": reasons(requests, found.units, found.reorder, demand, value.p_stock_out_covered, self.period_days),
+            "reason": reasons(
+                requests, found.units, found.reorder, demand, value.p_stock_out_covered, self.period_days
+            ),
         }
 
     def order(self, requests: Columns) -> Ordered:
@@ -123,7 +125,14 @@ class InventoryModel:
         rows = packed(requests)
         if isinstance(self.policy, Learned):
             found = learned_answer(self.forecast, self.policy, rows)
-            columns = (found.units, found.reorder, found.up_to, found.each, found.spread, found.price)
+            columns: tuple[Array, ...] = (
+                found.units,
+                found.reorder,
+                found.up_to,
+                found.each,
+                found.spread,
+                found.price,
+            )
         else:
             own = self.policy.parameters(requests["item"], requests["site"])
             rule = self.policy.rule
@@ -174,7 +183,9 @@ def load(folder: Path) -> InventoryModel:
     """What `save` wrote."""
     body = json.loads((folder / "model.json").read_text())
     if body["format"] != FORMAT:
-        raise DataError([f"{folder}: this model has format {body['format']}, this version of ropewalk reads {FORMAT}; train again"])
+        raise DataError(
+            [f"{folder}: this model has format {body['format']}, this version of ropewalk reads {FORMAT}; train again"]
+        )
     with np.load(folder / "arrays.npz", allow_pickle=False) as saved:
         arrays = {name: saved[name] for name in saved.files}
     plain = {name: arrays[f"forecast.{name}"].item() for name in ("prior", "seasons", "promo_known_ahead")}
@@ -183,7 +194,9 @@ def load(folder: Path) -> InventoryModel:
     learned = Learned(weights, body["z"], body["quantity"])
     rules = tuple(_rule(entry, at, arrays) for at, entry in enumerate(body["rules"]))
     rule = rules[body["rule"]]
-    return InventoryModel(forecast, learned if body["policy"] == LEARNED else rule, learned, rules, rule, body["period_days"])
+    return InventoryModel(
+        forecast, learned if body["policy"] == LEARNED else rule, learned, rules, rule, body["period_days"]
+    )
 
 
 def _rule(entry: dict[str, Any], at: int, arrays: dict[str, Array]) -> Ruled:
@@ -198,7 +211,8 @@ def _rule(entry: dict[str, Any], at: int, arrays: dict[str, Array]) -> Ruled:
 def packed(requests: Columns) -> Array:
     """[N,ROW] the packed rows of requests."""
     names = ("demand_history", "known_history", "promo_history", "price_history", "promo_plan", "promo_planned")
-    window = Window(*(requests[name] for name in names), calendar_of(requests["date"]))
+    history = [requests[name] for name in names]
+    window = Window(*history, calendar=calendar_of(requests["date"]))  # type: ignore[misc]
     cover = requests["lead_time_periods"] + requests["next_order_periods"]
     money = ("unit_cost_usd", "holding_usd", "lost_sale_usd", "order_cost_usd", "pack_size", "min_order")
     due = requests["on_order"]

@@ -20,7 +20,7 @@ def reasons(
     columns = zip(
         units.tolist(), requests["may_order"].tolist(), requests["on_hand"].tolist(), requests["on_order"].sum(1).tolist(),
         reorder.tolist(), demand.tolist(), p_stock_out.tolist(), cover.tolist(), requests["pack_size"].tolist(),
-        requests["min_order"].tolist(), (plan >= PROMOTED).argmax(1).tolist(), (plan >= PROMOTED).any(1).tolist(), strict=True,
+        requests["min_order"].tolist(), (plan >= PROMOTED).argmax(1).tolist(), (plan.max(1) >= PROMOTED).tolist(), strict=True,
     )  # fmt: skip
     out = np.empty(len(units), object)
     for row, values in enumerate(columns):
@@ -54,5 +54,3 @@ def _n(value: float) -> str:
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -140,7 +140,9 @@ def stacked(parts: list[Columns]) -> Columns:
     return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
 
-def came_true(records: Panel, asked: list[Columns], ordered: list[Array], start: int) -> tuple[list[int], list[worth.Worth]]:
+def came_true(
+    records: Panel, asked: list[Columns], ordered: list[Array], start: int
+) -> tuple[list[int], list[worth.Worth]]:
     """For the periods whose whole cover lies in the history: what the lines were worth in the end."""
     longest = int((asked[0]["lead_time_periods"] + asked[0]["next_order_periods"]).max())
     ahead = int(asked[0]["promo_planned"].sum(1).max())  # a later request would know less of the plan than a real one
@@ -220,7 +222,7 @@ def _chances(dataset: Dataset, days: int) -> tuple[Array, Array]:
 
     items = dataset.table("items").collect().sort("item", "site")
     last = dataset.table("calendar").collect().sort("period").tail(1)
-    ahead = int(items["review_every_periods"].max() or 1) + 8  # type: ignore[call-overload]
+    ahead = int(items["review_every_periods"].to_numpy().max(initial=1)) + 8
     steps = range(1, ahead + 1)
     first = last["date"].item()
     coming = pl.DataFrame(
@@ -252,7 +254,7 @@ def _left(records: Panel, model: InventoryModel, dates: Array) -> tuple[Array, A
     return on_hand + arrives[:, now], arrives[:, now + 1 :]
 
 
-def _with_plan(asked: dict[str, Any], records: Panel, plan: pl.DataFrame, last: int) -> None:
+def _with_plan(asked: Columns, records: Panel, plan: pl.DataFrame, last: int) -> None:
     """Fill in what is planned for the periods ahead; an item without a row has no promotion then."""
     place = {key: row for row, key in enumerate(zip(records.item.tolist(), records.site.tolist(), strict=True))}
     for item, site, period, promo in plan.select("item", "site", "period", "promo").iter_rows():

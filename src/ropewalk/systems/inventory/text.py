@@ -58,7 +58,10 @@ def policies(report: Report, currency: str) -> str:
         if row["profit_usd_low"] is not None:
             rows.append(_intervals(row))
     widths = [max(len(r[i]) for r in rows) for i in range(len(HEAD))]
-    lines = ["  ".join(v.ljust(w) if i == 0 else v.rjust(w) for i, (v, w) in enumerate(zip(r, widths, strict=True))) for r in rows]
+    lines = [
+        "  ".join(v.ljust(w) if i == 0 else v.rjust(w) for i, (v, w) in enumerate(zip(r, widths, strict=True)))
+        for r in rows
+    ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
@@ -107,8 +110,10 @@ def grid(report: Report) -> str:
     width = 30
     lines = ["lost sale \\ holding".ljust(20) + "".join(f"x {f:g}".rjust(width) for f in factors)]
     for lost in factors:
-        cells = table.filter((table["lost_sale_factor"] == lost)).sort("holding_factor").iter_rows(named=True)
-        text = "".join(f"{c['difference_usd']:+,.0f} [{c['low_usd']:+,.0f}, {c['high_usd']:+,.0f}]".rjust(width) for c in cells)
+        cells = table.filter(table["lost_sale_factor"] == lost).sort("holding_factor").iter_rows(named=True)
+        text = "".join(
+            f"{c['difference_usd']:+,.0f} [{c['low_usd']:+,.0f}, {c['high_usd']:+,.0f}]".rjust(width) for c in cells
+        )
         lines.append(f"x {lost:g}".ljust(20) + text)
     return "\n".join(lines)
 

@@ -104,7 +104,13 @@ def _learn(config: Config, records: Panel, known: Any, ranked: list[tuple[Ruled,
         steps=config.steps, chunk=min(config.steps, 50), batch=config.batch_items, channels=config.width
     )
     course = learned_fit.course(
-        take_periods(records, a, b), cut(known, a, b), take_periods(records, c, d), cut(known, c, d), z, quantity, settings
+        take_periods(records, a, b),
+        cut(known, a, b),
+        take_periods(records, c, d),
+        cut(known, c, d),
+        z,
+        quantity,
+        settings,
     )
     state = learned_fit.init(course, config.seed)
     kept = job.resume()

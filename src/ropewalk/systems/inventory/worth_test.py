@@ -9,7 +9,9 @@ from ropewalk.systems.inventory import worth
 from ropewalk.systems.inventory.worth import Line
 
 
-def line(units, on_hand, on_order=(0.0, 0.0, 0.0), lead=2, review=1, price=3.0, cost=2.0, holding=0.01, lost=0.0, fixed=0.25):
+def line(
+    units, on_hand, on_order=(0.0, 0.0, 0.0), lead=2, review=1, price=3.0, cost=2.0, holding=0.01, lost=0.0, fixed=0.25
+):
     return Line(*(np.array([v], float) for v in (units, on_hand)), np.array([on_order], float),
                 np.array([lead]), np.array([review]), *(np.array([v], float) for v in (price, cost, holding, lost, fixed)))  # fmt: skip
 
