@@ -148,6 +148,10 @@ class World:
         truths = [] if rehearsed else truths
         return {"records": found, "names": names, "moves": moves, "files": files, "events": events, "truths": truths}
 
+    def run_body(self):
+        with open_store(str(self.folder / ".ropewalk")) as store:
+            return store.records("run")[0].body
+
     def people_files(self):
         visible = [p for p in self.folder.rglob("*") if not any(part.startswith(".") for part in p.parts[-3:])]
         return [p for p in visible if p.is_file() and ".ropewalk" not in p.parts]
@@ -217,6 +221,9 @@ def plain(record):
         blobs.discard(record.body["plan"]["metrics"])  # they hold the times of steps
         body.pop("resumed_from")
         body["plan"] = {k: body["plan"][k] for k in ("work", "unit", "machine")}
+    if record.kind == "report":
+        body["notes"] = {k: v for k, v in body["notes"].items() if "per_second" not in k}
+        body["text"] = ""  # it may say how fast the replay was
     return record.kind, json.dumps(body, sort_keys=True), record.parents, tuple(sorted(blobs))
 
 
@@ -365,3 +372,55 @@ def test_no_answered_request_is_lost_when_the_service_is_killed(world):
     assert promised <= world.events().keys()
     assert list((world.folder / ".ropewalk" / "journal" / "coin").iterdir()) == []
     world.nothing_left()
+
+
+# -- a real system --
+
+LEARNING = (
+    "jax", "equinox", "optax", "ropewalk.systems.inventory.train", "ropewalk.systems.inventory.evaluate",
+    "ropewalk.systems.inventory.outputs", "ropewalk.systems.inventory.checks", "ropewalk.systems.inventory.requests",
+)  # fmt: skip
+JOB = "ropewalk.spine.compute.job:StageJob"
+# Where a life of some twenty seconds dies, each place farther on than the one before.
+DEATHS = (
+    {"after_s": (0.2, 3.0)},
+    {"after_s": (0.2, 3.0)},
+    {"call": f"{JOB}.progress", "nth": (1, 6)},  # forecast, tuning
+    {"call": f"{JOB}.report", "nth": (1, 1)},  # the network's first steps are made, and not kept
+    {"call": f"{JOB}.checkpoint", "nth": (2, 2)},  # one checkpoint is kept, more steps are lost
+    {"call": "ropewalk.lifecycle.stages:_keep_run", "nth": (1, 1)},  # trained, and not kept
+    {"call": f"{JOB}.progress", "nth": (2, 8)},  # replaying
+    {"call": "ropewalk.lifecycle.releases:_move", "nth": (1, 3)},  # registering the baseline, promoting it
+    {"call": "ropewalk.lifecycle.answers:write_whole", "nth": (1, 6)},  # files for people
+    {"call": "ropewalk.lifecycle.answers:append_events", "nth": (1, 1)},  # asked, and the events not in the store
+)
+
+
+def test_ten_deaths_of_a_learning_life_end_with_the_same_bits(tmp_path):
+    """inventory, small: killed ten times on its way, it ends with the model, the report and the plan of a life that was
+    not killed; finished stages are not done again, and the training went on from its checkpoint and says so."""
+    pytest.importorskip("jax")
+    draw = random.Random("inventory")
+    env = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled")}
+    life = ("live", "inventory", "--small", *OUT)
+    with Forks(tmp_path, "inventory", modules=LEARNING) as forks:
+        world = World(tmp_path, forks)
+        world.folder.mkdir()
+        for place in DEATHS:
+            drawn = {key: draw.uniform(*place[key]) for key in ("after_s",) if key in place}
+            drawn |= {"call": place["call"], "nth": draw.randint(*place["nth"])} if "call" in place else {}
+            done = world.run(*life, env=env, **drawn)
+            assert done.code == -signal.SIGKILL, f"{drawn}: it came to its end: {done.err}"
+            world.nothing_torn({})
+        assert world.run(*life, env=env).code == 0
+        world.nothing_left()
+        killed, run = world.facts(), world.run_body()
+        shutil.rmtree(world.folder)
+        world.folder.mkdir()
+        assert world.run(*life, env=env).code == 0
+        undisturbed = world.facts()
+    for part in ("records", "names", "moves", "files"):
+        assert killed[part] == undisturbed[part], f"the {part} differ"
+    assert run["resumed_from"] > 0
+    assert run["plan"]["attempts"] == 3  # those that came to the first step
+    assert 0 < run["plan"]["lost_seconds"] < run["seconds"]

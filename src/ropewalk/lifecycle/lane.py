@@ -151,6 +151,14 @@ def memo(system: System[Any], stage: str, key: str, made: str) -> Record:
     )  # fmt: skip
 
 
+def keep(lane: Lane, system: System[Any], stage: str, key: str, made: Record, *before: Record) -> Record:
+    """Commit what a stage made, with its memory; the record as every later life will read it."""
+    lane.store.commit(*before, made, memo(system, stage, key, made.id))
+    kept = lane.store.record(made.id)
+    assert kept is not None
+    return kept
+
+
 @contextmanager
 def stage(lane: Lane, system: System[Any], name: str, key: str) -> Iterator[StageJob]:
     """Run one stage: alone among all processes that want the same key, its blobs safe from `gc` until committed.

@@ -12,7 +12,7 @@ from typing import Any
 from ropewalk import config as configs
 from ropewalk.errors import MissingError
 from ropewalk.lifecycle import records
-from ropewalk.lifecycle.lane import Lane, code_files, code_version, memo, remember, stage, workspace
+from ropewalk.lifecycle.lane import Lane, code_files, code_version, keep, remember, stage, workspace
 from ropewalk.spine.compute.job import StageJob
 from ropewalk.spine.compute.plan import predict_seconds
 from ropewalk.store import Record
@@ -35,11 +35,11 @@ def data_record(system: System[Any], config: Any, lane: Lane) -> Record:
         if made is None:
             snapshot = system.data(config, job)
             made = records.put_dataset(lane.store, system.name, snapshot, sources)
-            lane.store.commit(made, memo(system, "data", key, made.id))
+            made = keep(lane, system, "data", key, made)
         job.forget()
     rows = sum(t["rows"] for t in made.body["tables"].values())
     lane.console.say(f"data: {made.id}, {len(made.body['tables'])} tables, {rows:,} rows")
-    return lane.store.record(made.id) or made
+    return made
 
 
 def _fingerprint(address: str) -> str:
@@ -124,8 +124,7 @@ def _keep_run(
         *(model_blobs(lane, baseline_manifest) if baseline_manifest else ()),
     }
     record = records.run_record(run, parents, tuple(sorted(blobs)))
-    store.commit(replace(code, blobs=code_blobs), record, memo(system, "train", key, record.id))
-    return record
+    return keep(lane, system, "train", key, record, replace(code, blobs=code_blobs))
 
 
 def _jsonl(lines: list[dict[str, float]]) -> bytes:
@@ -205,7 +204,7 @@ def evaluate_record(system: System[Any], config: Any, model: str, dataset: Datas
                 raise MissingError("metric", "report.metrics", (), f"evaluate of {system.name!r} returned none.")
             parents = (("run", run_id), ("dataset", f"dataset-{dataset.hash[:16]}"))
             made = records.put_report(lane.store, system.name, key, report, parents)
-            lane.store.commit(made, memo(system, "evaluate", key, made.id))
+            made = keep(lane, system, "evaluate", key, made)
         job.forget()
     lane.console.say(f"evaluate: {made.id}")
     return made
