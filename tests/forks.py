@@ -49,10 +49,11 @@ class Done:
 
 
 class Forks:
-    """The process that forks. A context manager; its children run one at a time."""
+    """The process that forks. A context manager; its children may run side by side, and are waited for one by one."""
 
     def __init__(self, folder, *systems, modules=()):
         self.folder = Path(folder)
+        self._numbers, self._said = itertools.count(), {}
         self._process = subprocess.Popen(
             [sys.executable, __file__, json.dumps([*HEAVY, *modules]), json.dumps(systems)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -79,17 +80,21 @@ class Forks:
 
     def start(self, *arguments, cwd, env=None, at=None, call=None, nth=1):
         """Run `ropewalk ARGUMENTS` in `cwd`; the child's pid."""
-        self._said = [str(self.folder / f".said-{name}") for name in ("out", "err", "steps")]
-        body = {"cwd": str(cwd), "env": env or {}, "at": at, "call": call, "nth": nth, "said": self._said}
-        return self._ask({"do": "start", "arguments": [str(a) for a in arguments], **body})["pid"]
+        number = next(self._numbers)
+        said = [str(self.folder / f".said-{number}-{name}") for name in ("out", "err", "steps")]
+        body = {"cwd": str(cwd), "env": env or {}, "at": at, "call": call, "nth": nth, "said": said}
+        pid = self._ask({"do": "start", "arguments": [str(a) for a in arguments], **body})["pid"]
+        self._said[pid] = [Path(name) for name in said]
+        return pid
 
     def wait(self, pid, after_s=None):
         """How it ended; killed if it has not after so many seconds."""
         end = self._ask({"do": "wait", "pid": pid, "after_s": after_s})
-        out, err = (Path(name).read_text(errors="replace") for name in self._said[:2])
-        counted = Path(self._said[2])
-        steps = int(counted.read_text()) if counted.exists() else None
-        return Done(end["code"], out, err, end["seconds"], end["cpu_seconds"], steps)
+        said = self._said.pop(pid)
+        out, err, steps = (path.read_text(errors="replace") if path.exists() else "" for path in said)
+        for path in said:
+            path.unlink(missing_ok=True)
+        return Done(end["code"], out, err, end["seconds"], end["cpu_seconds"], int(steps) if steps else None)
 
     def run(self, *arguments, cwd, after_s=None, **how):
         return self.wait(self.start(*arguments, cwd=cwd, **how), after_s)
@@ -154,7 +159,6 @@ def _child(command):
     code = 99
     try:
         out, err, counted = command["said"]
-        Path(counted).unlink(missing_ok=True)
         for name, number in ((os.devnull, 0), (out, 1), (err, 2)):
             os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), number)
         sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))

@@ -13,7 +13,7 @@ Every verb takes a system (its name, its file, or a `System`) and the same optio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,13 +163,19 @@ def serve(
     port: int = 8000,
     api_key: str | None = None,
     ready_file: str | Path | None = None,
+    on_ready: Callable[[str], None] | None = None,
     **options: Unpack[Options],
 ) -> int:
-    """Serve the live release over HTTP until SIGTERM; a new live release is taken over without a failed request."""
+    """Serve the live release over HTTP until SIGTERM; a new live release is taken over without a failed request.
+
+    `on_ready` is called with the address once requests are answered.
+    """
     from ropewalk.lifecycle import answers
 
     with place(system, **options) as p:
-        return answers.serve(p.system, p.lane, host=host, port=port, api_key=api_key, ready_file=ready_file)
+        return answers.serve(
+            p.system, p.lane, host=host, port=port, api_key=api_key, ready_file=ready_file, on_ready=on_ready
+        )
 
 
 def truths(system: str | System[Any], source: str | Path, **options: Unpack[Options]) -> Joined:

@@ -13,10 +13,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ropewalk import __version__
-from ropewalk.errors import RopewalkError
+from ropewalk.errors import RopewalkError, closest
 
 VERBS: dict[str, str] = {
     "live": "a whole life: data to a monitored decision",
@@ -48,14 +48,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(str(error), "--json" in arguments, type(error).__name__, error.exit_code)
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted: what was finished is kept, and the same command continues\n")
+        sys.stderr.write("\n")
+        sentence = "interrupted: what was finished is kept, and the same command continues"
+        _complain(sentence, "--json" in arguments, "Interrupted", 130)
         return 130
     except BrokenPipeError:
         # The reader of our stdout (`| head`) has gone; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
-        sys.stderr.write("ropewalk: the machine has not enough memory for this; use fewer items, or --small\n")
+        sentence = "the machine has not enough memory for this; use fewer items, or --small"
+        _complain(sentence, "--json" in arguments, "MemoryError", 4)
         return 4
     except OSError as error:
         if os.environ.get("ROPEWALK_DEBUG"):
@@ -104,6 +107,35 @@ def _run(arguments: list[str]) -> int:
 # -- the parser --
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong as every other error is said: a sentence with the way out, and JSON when that was asked for.
+
+    Options are not abbreviated: a script would break when another option is added.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, allow_abbrev=False, **named)
+
+    def error(self, message: str) -> NoReturn:
+        meant = ""
+        if message.startswith("unrecognized arguments: "):
+            given = message.removeprefix("unrecognized arguments: ").split()[0].partition("=")[0]
+            close = closest(given, _options_of(self))
+            meant = f" Did you mean {close}?" if close else ""
+        raise RopewalkError(f"{message}.{meant} `{self.prog} --help` says what there is.")
+
+
+def _options_of(parser: argparse.ArgumentParser) -> set[str]:
+    """The options of a parser and of its verbs."""
+    found: set[str] = set()
+    for action in parser._actions:
+        found |= {o for o in action.option_strings if o.startswith("--")}
+        if isinstance(action, argparse._SubParsersAction):
+            for sub in action.choices.values():
+                found |= _options_of(sub)
+    return found
+
+
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=28, width=100)
@@ -111,7 +143,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 def parser() -> argparse.ArgumentParser:
     """Every verb with its options. Builds without importing anything heavy."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         "ropewalk",
         description="Machine-learning systems from data to a monitored decision.",
         epilog="Begin with: ropewalk live inventory --small\n"
@@ -356,9 +388,12 @@ def _predict(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from ropewalk import api
 
-    return api.serve(
-        options.system, options.host, options.port, options.api_key, options.ready_file, **_options(options)
-    )
+    def ready(url: str) -> None:
+        if options.json:
+            _print(options, {"url": url, "pid": os.getpid()}, "")
+
+    where = (options.host, options.port, options.api_key, options.ready_file)
+    return api.serve(options.system, *where, on_ready=ready, **_options(options))
 
 
 def _truths(options: argparse.Namespace) -> int:

@@ -57,6 +57,8 @@ def train(system: System[Any], config: Any, dataset: Dataset, lane: Lane, start:
 
 
 def train_record(system: System[Any], config: Any, dataset: Dataset, lane: Lane, start: str | None = None) -> Record:
+    begin = records.need(lane.store, start, "run") if start else None
+    start = begin.id if begin is not None else None
     inputs = {"config": configs.part(config, "train"), "dataset": dataset.hash, "start": start}
     key, made = remember(lane, system, "train", inputs)
     if made is not None:
@@ -64,9 +66,7 @@ def train_record(system: System[Any], config: Any, dataset: Dataset, lane: Lane,
     with stage(lane, system, "train", key) as job:
         key, made = remember(lane, system, "train", inputs)
         if made is None:
-            first = (
-                load_model(system, lane, records.run(records.need(lane.store, start, "run")).model) if start else None
-            )
+            first = load_model(system, lane, begin.body["model"]) if begin is not None else None
             model = system.train(config, dataset, job, first)
             made = _keep_run(system, config, dataset, lane, job, key, model, start)
         job.forget()

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ropewalk.errors import CorruptError
 from ropewalk.store import Store
 
 _HEAD = struct.Struct(">4sQ32s")  # magic, step, sha256 of what follows
@@ -140,11 +139,12 @@ class StageJob:
         data = self._store.get_object(self._checkpoint_key)
         if data is None:
             return None
-        magic, step, digest = _HEAD.unpack_from(data)
         state = data[_HEAD.size :]
-        found = hashlib.sha256(state).digest()
-        if magic != b"RWCK" or found != digest:
-            raise CorruptError(self._checkpoint_key, self._store.url, found.hex())
+        magic, step, digest = _HEAD.unpack_from(data) if len(data) >= _HEAD.size else (b"", 0, b"")
+        if magic != b"RWCK" or hashlib.sha256(state).digest() != digest:
+            self._store.delete_object(self._checkpoint_key)
+            self.note(f"the checkpoint {self._checkpoint_key} is corrupt and was removed: {self.stage} begins anew")
+            return None
         self.resumed_from = step
         self._line({"event": "resume", "step": step, "seconds": time.time() - begun})
         self.note(f"continuing {self.stage} from its checkpoint at step {step:,}")
