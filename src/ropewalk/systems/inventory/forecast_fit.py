@@ -82,14 +82,15 @@ def fit(
     data = examples(records, stop, prior, seasons, promo_known_ahead)
     centre, width = data.features.mean(0), data.features.std(0) + np.float32(1e-2)
     data = data._replace(features=standardised(data.features, centre, width))
-    first, second = jax.random.split(jax.random.key(seed))
-    weights = {
-        "hidden": jax.random.normal(first, (len(FEATURES), channels)) * (2.0 / len(FEATURES)) ** 0.5,
-        "hidden_bias": jnp.zeros(channels),
-        "out": jnp.zeros((channels, 2 * HORIZON)),
-        "out_bias": jnp.concatenate([jnp.zeros(HORIZON), jnp.full(HORIZON, -1.0)]),
+    drawn = np.random.default_rng(seed)  # NumPy's: each draw of JAX's outside a jitted function compiles
+    start = {
+        "hidden": drawn.normal(size=(len(FEATURES), channels)) * (2.0 / len(FEATURES)) ** 0.5,
+        "hidden_bias": np.zeros(channels),
+        "out": np.zeros((channels, 2 * HORIZON)),
+        "out_bias": np.repeat([0.0, -1.0], HORIZON),
     }
-    weights, _ = _train(weights, jax.tree.map(jnp.asarray, data), second, steps, size, rate)
+    weights = {name: jnp.asarray(value, jnp.float32) for name, value in start.items()}
+    weights, _ = _train(weights, jax.tree.map(jnp.asarray, data), jax.random.key(seed), steps, size, rate)
     return Forecast(
         **{name: np.asarray(value) for name, value in weights.items()}, centre=centre, width=width, prior=prior,
         seasons=seasons, promo_known_ahead=promo_known_ahead,

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -29,6 +28,8 @@ from ropewalk.systems.inventory.rules import Known, Levels, Order, place, round_
 from ropewalk.systems.inventory.sim import Period, State, Terms, periods_of, replay, total_profit
 
 Array = Any
+SHORT = 200  # steps: below, compiling takes longer than training
+PLAIN = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 FIRST = 4  # periods: the first decision that has some history
 
 
@@ -98,20 +99,22 @@ def course(
 def init(at: Course, seed: int) -> TrainState:
     """The rule itself: the network's last layer is zero."""
     wide, inputs = at.settings.channels, len(FEATURES) + FIXED_INPUTS + STATE_INPUTS
-    first, second = jax.random.split(jax.random.key(seed))
-    weights = Weights(
-        jax.random.normal(first, (inputs, wide)) * (2.0 / inputs) ** 0.5, jnp.zeros(wide),
-        jax.random.normal(second, (wide, wide)) * (2.0 / wide) ** 0.5, jnp.zeros(wide),
-        jnp.zeros((wide, 2)), jnp.zeros(2),
-    )  # fmt: skip
-    state = TrainState(jnp.int32(0), jnp.int32(seed), weights, _optimiser(at.settings).init(weights), weights, 0.0)
+    drawn = np.random.default_rng(seed)  # NumPy's: every draw of JAX's outside a jitted function compiles for a second
+
+    def layer(rows: int) -> Array:
+        return jnp.asarray(drawn.normal(size=(rows, wide)) * (2.0 / rows) ** 0.5, jnp.float32)
+
+    nothing = [jnp.asarray(np.zeros(shape, np.float32)) for shape in (wide, wide, (wide, 2), 2)]
+    weights = Weights(layer(inputs), nothing[0], layer(wide), *nothing[1:])
+    state = TrainState(np.int32(0), np.int32(seed), weights, _optimiser(at.settings).init(weights), weights, 0.0)
     return state._replace(best_profit=np.float64(tried(at, weights)))
 
 
 def update(at: Course, state: TrainState) -> TrainState:
     """One chunk of steps, then the trial: the best so far is kept."""
     data = at.z, at.quantity, at.train, at.items
-    step, weights, optimiser = _chunk(at.settings, *data, state.seed, state.step, state.weights, state.optimiser)
+    climb = _plain if at.settings.steps <= SHORT else _chunk
+    step, weights, optimiser = climb(at.settings, *data, state.seed, state.step, state.weights, state.optimiser)
     profit = tried(at, weights)
     better = profit > state.best_profit
     best, best_profit = (weights, np.float64(profit)) if better else (state.best, state.best_profit)
@@ -206,8 +209,7 @@ def _profit(weights: Weights, z: float, quantity: float, gate: float, batch: tup
     return (profit / jnp.sqrt(worth + 0.3)).mean() / periods.demand.shape[0]
 
 
-@partial(jax.jit, static_argnames=("settings", "z", "quantity"))
-def _chunk(
+def _steps(
     settings: Settings, z: float, quantity: float, train: Period, items: Items, seed: Array, step: Array,
     weights: Weights, optimiser: Any,
 ) -> tuple[Array, Weights, Any]:  # fmt: skip
@@ -223,6 +225,15 @@ def _chunk(
 
     (step, weights, optimiser), _ = jax.lax.scan(advance, (step, weights, optimiser), None, length=settings.chunk)
     return step, weights, optimiser
+
+
+_chunk = jax.jit(_steps, static_argnames=("settings", "z", "quantity"))
+# A short training ends before optimised code would have paid for its compiling (3 s of 8).
+_plain = jax.jit(
+    _steps,
+    static_argnames=("settings", "z", "quantity"),
+    compiler_options=PLAIN,
+)
 
 
 def to_bytes(state: TrainState) -> bytes:
