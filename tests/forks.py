@@ -16,6 +16,7 @@ import contextlib
 import itertools
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -78,11 +79,12 @@ class Forks:
         self._process.stdin.flush()
         return self._read()
 
-    def start(self, *arguments, cwd, env=None, at=None, call=None, nth=1):
-        """Run `ropewalk ARGUMENTS` in `cwd`; the child's pid."""
+    def start(self, *arguments, cwd, env=None, at=None, call=None, nth=1, file_bytes=None):
+        """Run `ropewalk ARGUMENTS` in `cwd`; the child's pid. `file_bytes`: no file may grow larger."""
         number = next(self._numbers)
         said = [str(self.folder / f".said-{number}-{name}") for name in ("out", "err", "steps")]
         body = {"cwd": str(cwd), "env": env or {}, "at": at, "call": call, "nth": nth, "said": said}
+        body["file_bytes"] = file_bytes
         pid = self._ask({"do": "start", "arguments": [str(a) for a in arguments], **body})["pid"]
         self._said[pid] = [Path(name) for name in said]
         return pid
@@ -168,9 +170,13 @@ def _child(command):
         _count_steps(counter, command["at"])
         if command["call"]:
             _die_at_call(command["call"], command["nth"])
+        if command["file_bytes"] is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (command["file_bytes"], resource.RLIM_INFINITY))
         from ropewalk.cli import main
 
         code = main(command["arguments"])
+        if command["file_bytes"] is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         steps = next(counter) - 1
         Path(counted).write_text(str(steps))
     except SystemExit as error:

@@ -55,8 +55,8 @@ MEASURED = {"at", "created", "seconds", "cpu_seconds", "goodput", "metrics"}  # 
 class World:
     """A folder that is put back into the state before each scene, and what a scene leads to when nobody disturbs it."""
 
-    def __init__(self, folder, forks):
-        self.folder, self.forks = folder / "world", forks
+    def __init__(self, folder, forks, home=None):
+        self.folder, self.forks = (home or folder) / "world", forks
         self._states = folder / "states"
         self._states.mkdir()
 

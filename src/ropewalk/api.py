@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from ropewalk import catalogue
 from ropewalk import config as configs
 from ropewalk.lifecycle import inspect
-from ropewalk.lifecycle.lane import Console, Lane
+from ropewalk.lifecycle.lane import Console, Lane, doubting
 from ropewalk.store import GcReport, open_store
 from ropewalk.types import Dataset, Finding, Plan, Release, Report, Run, System
 
@@ -71,7 +71,8 @@ def place(system: str | System[Any], **options: Unpack[Options]) -> Iterator[Pla
     store = open_store(options.get("store"), options.get("index"))
     bounds: dict[str, Any] = {k: options[k] for k in ("seed", "workers", "threads") if options.get(k) is not None}
     try:
-        yield Place(found, config, Lane(store, Console(options.get("quiet", True)), **bounds))
+        with doubting(store):
+            yield Place(found, config, Lane(store, Console(options.get("quiet", True)), **bounds))
     finally:
         store.close()
 

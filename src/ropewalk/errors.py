@@ -60,6 +60,7 @@ class MissingError(RopewalkError):
     """Something asked for by name is not there; names what there is when it is close."""
 
     def __init__(self, what: str, name: str, known: Iterable[str] = (), hint: str = "") -> None:
+        self.what, self.name = what, name
         known = sorted(known)
         close = closest(name, known)
         parts = [f"there is no {what} {name!r}."]

@@ -146,11 +146,20 @@ def read_events(system: System[Any], lane: Lane, release: str | None = None) -> 
     for record in lane.store.records("events", system.name, limit=1_000_000, newest_first=False):
         if release is not None and ("release", release) not in record.parents:
             continue
-        for line in gzip.decompress(lane.store.get(record.body["blob"])).splitlines():
+        for line in _lines_of(lane, record):
             event = msgspec.json.decode(line)
             if release is None or event["release"] == release:
                 seen.setdefault(event["id"], event)
     return events_frame(list(seen.values()), system.contract, system.answers)
+
+
+def _lines_of(lane: Lane, record: Record) -> list[bytes]:
+    """The events of a batch. No stage can make a batch again, so one that is gone is told and done without."""
+    try:
+        return gzip.decompress(lane.store.get(record.body["blob"])).splitlines()
+    except MissingError as error:
+        lane.console.say(f"  {record.body['count']:,} events of {record.body['first']} are lost: {error}")
+        return []
 
 
 # -- truths --

@@ -10,13 +10,13 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ropewalk
-from ropewalk.errors import RopewalkError, StageError
+from ropewalk.errors import CorruptError, MissingError, RopewalkError, StageError
 from ropewalk.spine.compute.job import StageJob
 from ropewalk.store import Record, Store
 from ropewalk.store.blobs import temporary
@@ -140,7 +140,35 @@ def remember(lane: Lane, system: System[Any], stage: str, inputs: Mapping[str, A
     key = digest(system.name, stage, code_version(system), lane.seed, inputs)
     memo = lane.store.record(f"stage-{key}")
     made = lane.store.record(memo.body["made"]) if memo is not None else None
+    if made is not None and _doubt(lane.store).exists() and not _is_whole(lane.store, made):
+        return key, None
     return key, made
+
+
+@contextmanager
+def doubting(store: Store) -> Iterator[None]:
+    """When a blob turns out to be corrupt or gone, the next command looks whether what it relies on is there, and repeats
+    the stages whose blobs are not; otherwise nobody looks, because on S3 each look is a request."""
+    try:
+        yield
+    except (CorruptError, MissingError) as error:
+        if isinstance(error, CorruptError) or error.what == "blob":
+            with suppress(OSError):
+                _doubt(store).touch()
+        raise
+    with suppress(OSError):
+        _doubt(store).unlink(missing_ok=True)
+
+
+def _doubt(store: Store) -> Path:
+    return store.local / "doubt"
+
+
+def _is_whole(store: Store, record: Record) -> bool:
+    try:
+        return all(store.read(hash_, 0, 1) is not None for hash_ in record.blobs)
+    except MissingError:
+        return False
 
 
 def memo(system: System[Any], stage: str, key: str, made: str) -> Record:
