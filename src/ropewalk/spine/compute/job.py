@@ -22,6 +22,7 @@ from typing import Any
 
 from ropewalk.store import Store
 
+SEEN_S = 1.0  # seconds after which a sign of life is written down
 _HEAD = struct.Struct(">4sQ32s")  # magic, step, sha256 of what follows
 
 
@@ -69,9 +70,11 @@ class StageJob:
         self._store, self._workers = store, workers
         self._on_progress, self._on_note = on_progress, on_note
         self._file: int | None = None
+        self._started = self._seen = time.time()
 
     def __enter__(self) -> StageJob:
-        self._started, self._cpu = time.time(), time.process_time()
+        self._started = self._seen = time.time()
+        self._cpu = time.process_time()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -85,6 +88,8 @@ class StageJob:
 
     def progress(self, what: str, done: float, total: float, unit: str = "") -> None:
         self._on_progress(what, done, total, unit)
+        if time.time() > self._seen + SEEN_S:  # so that what a death loses is known, also before the first report
+            self._line({"event": "seen"})
 
     def note(self, sentence: str) -> None:
         self._on_note(sentence)
@@ -104,7 +109,8 @@ class StageJob:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.folder / "metrics.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             self._append({"event": "start", "t": self._started})
-        self._append({**body, "t": time.time()})
+        self._seen = time.time()
+        self._append({**body, "t": self._seen})
 
     def _append(self, body: dict[str, Any]) -> None:
         """All of a line or nothing of it: what a full disk took half of is cut off again."""
