@@ -55,18 +55,18 @@ def _loss(weights: dict, batch: Examples) -> jax.Array:
     return -(log_p * batch.known).sum() / jnp.maximum(batch.known.sum(), 1.0)
 
 
-@partial(jax.jit, static_argnames=("steps", "size", "rate"))
-def _train(weights: dict, data: Examples, key: jax.Array, steps: int, size: int, rate: float) -> tuple[dict, jax.Array]:
-    optimiser = optax.adamw(optax.cosine_decay_schedule(rate, steps, 0.01), weight_decay=1e-3)
+@partial(jax.jit, static_argnames=("rate",))
+def _train(weights: dict, data: Examples, draws: jax.Array, rate: float) -> tuple[dict, jax.Array]:
+    """`draws` [S,B]: the examples of each step."""
+    optimiser = optax.adamw(optax.cosine_decay_schedule(rate, draws.shape[0], 0.01), weight_decay=1e-3)
 
-    def update(carry: tuple, key: jax.Array) -> tuple[tuple, jax.Array]:
+    def update(carry: tuple, rows: jax.Array) -> tuple[tuple, jax.Array]:
         weights, state = carry
-        rows = jax.random.randint(key, (size,), 0, data.level.shape[0])
         loss, slope = jax.value_and_grad(_loss)(weights, jax.tree.map(lambda a: a[rows], data))
         change, state = optimiser.update(slope, state, weights)
         return (optax.apply_updates(weights, change), state), loss
 
-    (weights, _), losses = jax.lax.scan(update, (weights, optimiser.init(weights)), jax.random.split(key, steps))
+    (weights, _), losses = jax.lax.scan(update, (weights, optimiser.init(weights)), draws)
     return weights, losses
 
 
@@ -82,7 +82,7 @@ def fit(
     data = examples(records, stop, prior, seasons, promo_known_ahead)
     centre, width = data.features.mean(0), data.features.std(0) + np.float32(1e-2)
     data = data._replace(features=standardised(data.features, centre, width))
-    drawn = np.random.default_rng(seed)  # NumPy's: each draw of JAX's outside a jitted function compiles
+    drawn = np.random.default_rng(seed)  # NumPy's: JAX's generator costs seconds to compile
     start = {
         "hidden": drawn.normal(size=(len(FEATURES), channels)) * (2.0 / len(FEATURES)) ** 0.5,
         "hidden_bias": np.zeros(channels),
@@ -90,7 +90,8 @@ def fit(
         "out_bias": np.repeat([0.0, -1.0], HORIZON),
     }
     weights = {name: jnp.asarray(value, jnp.float32) for name, value in start.items()}
-    weights, _ = _train(weights, jax.tree.map(jnp.asarray, data), jax.random.key(seed), steps, size, rate)
+    draws = drawn.integers(0, len(data.level), (steps, size), dtype=np.int32)
+    weights, _ = _train(weights, jax.tree.map(jnp.asarray, data), jnp.asarray(draws), rate)
     return Forecast(
         **{name: np.asarray(value) for name, value in weights.items()}, centre=centre, width=width, prior=prior,
         seasons=seasons, promo_known_ahead=promo_known_ahead,

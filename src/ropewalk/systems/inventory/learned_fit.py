@@ -114,7 +114,9 @@ def update(at: Course, state: TrainState) -> TrainState:
     """One chunk of steps, then the trial: the best so far is kept."""
     data = at.z, at.quantity, at.train, at.items
     climb = _plain if at.settings.steps <= SHORT else _chunk
-    step, weights, optimiser = climb(at.settings, *data, state.seed, state.step, state.weights, state.optimiser)
+    draws = _draws(at.settings, int(state.seed), int(state.step), *at.train.demand.shape)
+    weights, optimiser = climb(at.settings, *data, draws, state.weights, state.optimiser)
+    step = np.int32(state.step + at.settings.chunk)
     profit = tried(at, weights)
     better = profit > state.best_profit
     best, best_profit = (weights, np.float64(profit)) if better else (state.best, state.best_profit)
@@ -160,38 +162,53 @@ def soft_place(reached: Levels, position: Array, known: Known, gate: float) -> O
     return Order(gated * units, gated * jax.lax.stop_gradient(jnp.where(hard.units > 0, 1.0, 0.0)))
 
 
-def _batch(settings: Settings, train: Period, items: Items, key: Array) -> tuple[Terms, State, Period, Array]:
-    """Items, a stretch of weeks, costs, lead times and start stock, drawn at random."""
-    keys = jax.random.split(key, 8)
-    periods, count = train.demand.shape
-    length = min(settings.periods, periods)
-    rows = jax.random.randint(keys[0], (settings.batch,), 0, count)
-    start = jax.random.randint(keys[1], (), 0, periods - length + 1)
-    part = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, length)[:, rows], train)
-    own = jax.tree.map(lambda a: a[rows], items)
+class Draws(NamedTuple):
+    """The chances of S steps. NumPy's, since JAX's generator costs seconds to compile and more to run on a CPU."""
 
-    def factor(key: Array) -> Array:
-        wide = jnp.log(settings.spread_of_costs)
-        return jnp.exp(jax.random.uniform(key, (settings.batch,), minval=-wide, maxval=wide))
+    rows: Array  # [S,B] which items
+    start: Array  # [S] first week of the stretch
+    factors: Array  # [S,3,B] of the costs of a lost sale, of holding, of an order line
+    lead: Array  # [S,B] periods
+    kept: Array  # [S,B] whether an item keeps the terms that it has: half of them do
+    stocks: Array  # [S,B,1+L] on hand and due, in periods of demand
 
-    lost = factor(keys[2])
-    lead = jax.random.randint(keys[3], (settings.batch,), 1, settings.longest_lead + 1)
-    kept = jax.random.bernoulli(keys[4], 0.5, (settings.batch,))  # half of the items keep the terms that they have
-    lead = jnp.where(kept, jnp.minimum(own.lead_time, settings.longest_lead), lead)
+
+def _draws(settings: Settings, seed: int, step: int, periods: int, count: int) -> Draws:
+    """The draws of the `chunk` steps that begin with `step`: the same for the same seed and step."""
+    chance = np.random.default_rng([seed, step])
+    steps, batch, wide = settings.chunk, settings.batch, np.log(settings.spread_of_costs)
+    return Draws(
+        chance.integers(0, count, (steps, batch), dtype=np.int32),
+        chance.integers(0, periods - min(settings.periods, periods) + 1, steps, dtype=np.int32),
+        np.exp(chance.uniform(-wide, wide, (steps, 3, batch))).astype(np.float32),
+        chance.integers(1, settings.longest_lead + 1, (steps, batch)).astype(np.float32),
+        chance.random((steps, batch)) < 0.5,
+        chance.uniform(0.0, 2.0, (steps, batch, settings.longest_lead + 1)).astype(np.float32),
+    )
+
+
+def _batch(settings: Settings, train: Period, items: Items, drawn: Draws) -> tuple[Terms, State, Period, Array]:
+    """Items, a stretch of weeks, costs, lead times and start stock, as drawn for one step."""
+    length = min(settings.periods, train.demand.shape[0])
+    part = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, drawn.start, length)[:, drawn.rows], train)
+    own = jax.tree.map(lambda a: a[drawn.rows], items)
+    lost, holding, line = drawn.factors
+    kept = drawn.kept
+    lead = jnp.where(kept, jnp.minimum(own.lead_time, settings.longest_lead), drawn.lead)
     arrival = jax.nn.one_hot(lead.astype(jnp.int32) - 1, settings.longest_lead)
-    drawn = Terms(
-        own.unit_cost, own.holding_usd * jnp.where(kept, 1.0, factor(keys[5])),
+    terms = Terms(
+        own.unit_cost, own.holding_usd * jnp.where(kept, 1.0, holding),
         jnp.where(kept, own.lost_sale_usd, lost * own.lost_sale_usd + (lost - 1.0) * own.margin),
-        own.order_cost_usd * jnp.where(kept, 1.0, factor(keys[6])), arrival,
+        own.order_cost_usd * jnp.where(kept, 1.0, line), arrival,
     )  # fmt: skip
     known = part.known._replace(cover=part.known.cover - own.lead_time + lead)
     for name in ("holding_usd", "lost_sale_usd", "order_cost_usd"):
-        known = known._replace(**{name: jnp.broadcast_to(getattr(drawn, name), known.cover.shape)})
+        known = known._replace(**{name: jnp.broadcast_to(getattr(terms, name), known.cover.shape)})
     level = known.mean[0]
-    stocks = jax.random.uniform(keys[7], (settings.batch, settings.longest_lead + 1), maxval=2.0) * level[:, None]
+    stocks = drawn.stocks * level[:, None]
     due = jnp.arange(1, settings.longest_lead + 1) <= lead[:, None]
     state = State(stocks[:, 0], stocks[:, 1:] * due)
-    return drawn, state, part._replace(known=known), level * (own.margin + 0.1)
+    return terms, state, part._replace(known=known), level * (own.margin + 0.1)
 
 
 def _profit(weights: Weights, z: float, quantity: float, gate: float, batch: tuple) -> Array:
@@ -210,21 +227,21 @@ def _profit(weights: Weights, z: float, quantity: float, gate: float, batch: tup
 
 
 def _steps(
-    settings: Settings, z: float, quantity: float, train: Period, items: Items, seed: Array, step: Array,
-    weights: Weights, optimiser: Any,
-) -> tuple[Array, Weights, Any]:  # fmt: skip
+    settings: Settings, z: float, quantity: float, train: Period, items: Items, draws: Draws, weights: Weights,
+    optimiser: Any,
+) -> tuple[Weights, Any]:  # fmt: skip
     """`chunk` steps of Adam."""
     climb = _optimiser(settings)
 
-    def advance(carry: tuple, _: None) -> tuple[tuple, None]:
-        step, weights, state = carry
-        batch = _batch(settings, train, items, jax.random.fold_in(jax.random.key(seed), step))
+    def advance(carry: tuple, drawn: Draws) -> tuple[tuple, None]:
+        weights, state = carry
+        batch = _batch(settings, train, items, drawn)
         slope = jax.grad(lambda w: -_profit(w, z, quantity, settings.gate, batch))(weights)
         change, state = climb.update(slope, state, weights)
-        return (step + 1, optax.apply_updates(weights, change), state), None
+        return (optax.apply_updates(weights, change), state), None
 
-    (step, weights, optimiser), _ = jax.lax.scan(advance, (step, weights, optimiser), None, length=settings.chunk)
-    return step, weights, optimiser
+    (weights, optimiser), _ = jax.lax.scan(advance, (weights, optimiser), draws)
+    return weights, optimiser
 
 
 _chunk = jax.jit(_steps, static_argnames=("settings", "z", "quantity"))
