@@ -122,7 +122,7 @@ class World:
         """Everything that two lives with the same inputs have in common."""
         with open_store(str(self.folder / ".ropewalk")) as store:
             kept = store.records(limit=1_000_000)
-            found = {r.id: plain(r) for r in kept if r.kind not in ("events", "truths", "rehearsal", "monitor")}
+            found = {r.id: plain(r) for r in kept if r.kind not in ("events", "truths", "rehearsal", "monitor", "counts")}
             for kind in ("rehearsal", "monitor"):
                 found[kind] = sorted({str(r.parents) for r in kept if r.kind == kind})
             names = store.names()

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,7 @@ def serve(
         on_ready=ready,
         ready_file=Path(ready_file) if ready_file is not None else None,
         stop=stop,
+        count=lambda release, counts: keep_counts(system, lane, release, counts),
     )
 
 
@@ -136,6 +138,22 @@ def append_events(system: System[Any], lane: Lane, batch: Sequence[Mapping[str, 
                 blobs=(blob.hash,),
             )
         )
+
+
+def keep_counts(system: System[Any], lane: Lane, release: str, counts: Mapping[str, int]) -> None:
+    """Requests and failures of a stretch of serving: what an answered event cannot tell."""
+    lane.store.commit(
+        Record(f"counts-{uuid.uuid4().hex[:24]}", "counts", system.name, time.time(), dict(counts), (("release", release),))
+    )
+
+
+def read_counts(system: System[Any], lane: Lane, release: str) -> dict[str, int]:
+    """All requests of a release and how many failed."""
+    total = {"requests": 0, "errors": 0}
+    for record in lane.store.records("counts", system.name, limit=1_000_000):
+        if ("release", release) in record.parents:
+            total = {key: value + int(record.body[key]) for key, value in total.items()}
+    return total
 
 
 def read_events(system: System[Any], lane: Lane, release: str | None = None) -> pl.DataFrame:
@@ -218,7 +236,14 @@ def monitor(
         events = join(events, kept).frame
     held = system.requests(trained, dataset, load_model(system, lane, found.model))
     findings = run_checks(
-        system.checks(trained, dataset), events, held.reference, system.contract, system.answers, seed=lane.seed
+        system.checks(trained, dataset),
+        events,
+        held.reference,
+        system.contract,
+        system.answers,
+        seed=lane.seed,
+        now=records.now(),
+        counters=read_counts(system, lane, found.id),
     )
     if page is not None:
         Path(page).parent.mkdir(parents=True, exist_ok=True)

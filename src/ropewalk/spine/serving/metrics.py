@@ -19,6 +19,7 @@ class Metrics:
             "ropewalk_requests", "Requests to /predict by HTTP status", ["status"], registry=self.registry
         )
         self._by_status: dict[int, Counter] = {}
+        self._counts = {"requests": 0, "errors": 0}  # since they were last taken
         self._seconds = Histogram(
             "ropewalk_request_seconds", "From a request to its answer", buckets=_BUCKETS, registry=self.registry
         )
@@ -47,7 +48,14 @@ class Metrics:
         if child is None:
             child = self._by_status[status] = self._requests.labels(str(status))
         child.inc()
+        self._counts["requests"] += 1
+        self._counts["errors"] += status >= 500
         self._seconds.observe(seconds)
+
+    def take_counts(self) -> dict[str, int]:
+        """Requests and the service's own failures (5xx) since the last call: what monitoring adds up."""
+        taken, self._counts = self._counts, {"requests": 0, "errors": 0}
+        return taken
 
     def serves(self, release: str, state: str) -> None:
         self._release.clear()

@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from ropewalk.types import Contract
 
 log = logging.getLogger("ropewalk.serving")
 KEY = "ROPEWALK_API_KEY"
+COUNT_S = 60.0  # between two hand-overs of counts
 
 
 def serve(
@@ -54,11 +56,14 @@ def serve(
     on_ready: Callable[[str], None] | None = None,
     ready_file: Path | None = None,
     stop: threading.Event | None = None,
+    count: Callable[[str, Mapping[str, int]], None] | None = None,
 ) -> int:
     """Serve what `current()` names until a signal, or `stop`, says so; 0 when every event is stored or kept.
 
     `current` is called again and again: it should return the same record while nothing changed. `append` gets batches
     of events and may raise: they are kept in `journal` and handed over again, so it has to count an event id once.
+    `count` gets a release's id with its requests and errors (5xx) since the last time: every minute, at a take-over and at
+    the end.
     """
     api_key = api_key or os.environ.get(KEY) or None
     _check_exposed(host, api_key)
@@ -77,7 +82,9 @@ def serve(
             on_ready(url)
 
     try:
-        _run(app, listening, stop or threading.Event(), lambda over: _follow(app, current, poll_s, over, ready))
+        tally = _Tally(app, count)
+        _run(app, listening, stop or threading.Event(), lambda over: _follow(app, current, poll_s, over, ready, tally))
+        tally.hand_over()
     finally:
         listening.close()
         if ready_file is not None:
@@ -85,6 +92,25 @@ def serve(
         if not app.journal.close():
             log.warning("the storage is away: %d events wait in %s for the next start", app.journal.pending, journal)
     return 0
+
+
+class _Tally:
+    """Hands the counts of requests over now and then; a storage that is away loses a count, never an answer."""
+
+    def __init__(self, app: App, count: Callable[[str, Mapping[str, int]], None] | None) -> None:
+        self._app, self._count, self._last = app, count, time.monotonic()
+
+    def hand_over(self, after_s: float = 0.0) -> None:
+        now = time.monotonic()
+        if self._count is None or self._app.served is None or now - self._last < after_s:
+            return
+        self._last = now
+        taken = self._app.metrics.take_counts()
+        try:
+            if taken["requests"]:
+                self._count(self._app.served[0].release_id, taken)
+        except Exception as error:
+            log.warning("the counts %s could not be kept: %s", taken, error)
 
 
 def _run(app: App, listening: socket.socket, stop: threading.Event, follow: Callable[[threading.Event], None]) -> None:
@@ -130,7 +156,12 @@ def _run(app: App, listening: socket.socket, stop: threading.Event, follow: Call
 
 
 def _follow(
-    app: App, current: Callable[[], Served], poll_s: float, stop: threading.Event, ready: Callable[[], None]
+    app: App,
+    current: Callable[[], Served],
+    poll_s: float,
+    stop: threading.Event,
+    ready: Callable[[], None],
+    tally: _Tally,
 ) -> None:
     """Load the live release, say ready, and then take over each new one beside the old."""
     served = current()
@@ -140,12 +171,15 @@ def _follow(
     ready()
     refused: Served | None = None
     while not stop.wait(poll_s):
+        tally.hand_over(COUNT_S)
         try:
             found = current()
             if found is refused or (found.release_id, found.state) == (served.release_id, served.state):
                 continue
             refused = found  # until it has shown that it answers
-            app.take(found, _warm(app, found))
+            caller = _warm(app, found)
+            tally.hand_over()
+            app.take(found, caller)
             served = found
             app.metrics.take_overs.inc()
         except Exception as error:
