@@ -52,12 +52,12 @@ class Done:
 class Forks:
     """The process that forks. A context manager; its children may run side by side, and are waited for one by one."""
 
-    def __init__(self, folder, *systems, modules=()):
+    def __init__(self, folder, *systems, modules=(), env=None):
         self.folder = Path(folder)
         self._numbers, self._said = itertools.count(), {}
         self._process = subprocess.Popen(
             [sys.executable, __file__, json.dumps([*HEAVY, *modules]), json.dumps(systems)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
         )  # fmt: skip
         self._read()  # everything is imported
 
