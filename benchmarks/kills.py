@@ -41,7 +41,7 @@ def main(total):
                         print(f"  {verb} {death}: {str(error)[:400]}", flush=True)
                     died += killed
                     well += killed
-            print(f"{verb:10} {died:7} {well:11} {done.steps:6} {time.monotonic() - begun:8.1f}", flush=True)
+            print(f"{verb:10} {died:7} {well:11} {len(done.places):6} {time.monotonic() - begun:8.1f}", flush=True)
             deaths, survived = deaths + died, survived + well
         begun, wanted = time.monotonic(), total - deaths
         answered = test_kills.kill_services(world, wanted)

@@ -39,14 +39,15 @@ HEAVY = (
 
 @dataclass(frozen=True)
 class Done:
-    """How a child ended. `code` is negative when a signal ended it; `steps` that leave a trace are counted to the end."""
+    """How a child ended. `code` is negative when a signal ended it. `places`, of a child that came to its end: where in our
+    code each step that leaves a trace was made, in order."""
 
     code: int
     out: str
     err: str
     seconds: float
     cpu_seconds: float
-    steps: int | None
+    places: tuple[str, ...]
 
 
 class Forks:
@@ -93,10 +94,10 @@ class Forks:
         """How it ended; killed if it has not after so many seconds."""
         end = self._ask({"do": "wait", "pid": pid, "after_s": after_s})
         said = self._said.pop(pid)
-        out, err, steps = (path.read_text(errors="replace") if path.exists() else "" for path in said)
+        out, err, places = (path.read_text(errors="replace") if path.exists() else "" for path in said)
         for path in said:
             path.unlink(missing_ok=True)
-        return Done(end["code"], out, err, end["seconds"], end["cpu_seconds"], int(steps) if steps else None)
+        return Done(end["code"], out, err, end["seconds"], end["cpu_seconds"], tuple(places.splitlines()))
 
     def run(self, *arguments, cwd, after_s=None, **how):
         return self.wait(self.start(*arguments, cwd=cwd, **how), after_s)
@@ -166,8 +167,8 @@ def _child(command):
         sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         os.chdir(command["cwd"])
         os.environ.update(command["env"])
-        counter = itertools.count(1)
-        _count_steps(counter, command["at"])
+        places = []
+        _count_steps(places, command["at"])
         if command["call"]:
             _die_at_call(command["call"], command["nth"])
         if command["file_bytes"] is not None:
@@ -177,8 +178,7 @@ def _child(command):
         code = main(command["arguments"])
         if command["file_bytes"] is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        steps = next(counter) - 1
-        Path(counted).write_text(str(steps))
+        Path(counted).write_text("\n".join(places))
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except BaseException:
@@ -190,12 +190,26 @@ def _child(command):
         os._exit(code)
 
 
-def _count_steps(counter, at):
-    """Count what leaves a trace, and die right before step `at` of it."""
+def _place():
+    """Where in our code we are: the two innermost lines outside of the store, and the innermost function inside."""
+    frame, inside, lines = sys._getframe(2), "", []
+    while frame is not None and len(lines) < 2:
+        file = frame.f_code.co_filename
+        if "/ropewalk/store/" in file:
+            inside = inside or frame.f_code.co_name
+        elif "/ropewalk/" in file:
+            lines.append(f"{file.rpartition('/')[2]}:{frame.f_lineno}")
+        frame = frame.f_back
+    return " ".join([*lines, inside])
+
+
+def _count_steps(places, at):
+    """Note what leaves a trace, and die right before step `at` of it."""
     from ropewalk.store import blobs, index
 
     def step(*_):
-        if next(counter) == at:
+        places.append(_place())
+        if len(places) == at:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def heard(event, arguments):

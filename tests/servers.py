@@ -89,7 +89,14 @@ def s3():
                 f"-filer.port={filer}",
                 f"-filer.localSocket={folder / 'filer.sock'}",
             ),
-            *("-s3", f"-s3.port={port}", f"-s3.config={folder / 's3.json'}", "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
+            *(
+                "-s3",
+                f"-s3.port={port}",
+                f"-s3.config={folder / 's3.json'}",
+                "-s3.iam=false",
+                "-s3.port.iceberg=0",
+                "-s3.port.lance=0",
+            ),
         ]
         log = folder / "log"
         with process_of(command, log, cwd=folder) as process:

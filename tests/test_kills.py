@@ -23,6 +23,7 @@ from forks import Forks
 from worlds import COIN, OUT, SCENES, World
 
 SERVED = 12  # deaths of the service
+DIED_AT = set()  # places of the code
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +34,20 @@ def world(tmp_path_factory):
 
 
 def deaths(name, done, count):
-    """`count` moments of one verb: half of them right before a step that leaves a trace, spread over all such steps; half
-    at a time drawn from its whole duration. The same ones in every test run, but for how fast the machine is."""
+    """`count` moments of one verb: two thirds of them right before a step that leaves a trace, at places of the code where
+    nothing has died yet as long as there are such; the others at a time drawn from its whole duration."""
     draw = random.Random(f"{name} {count}")
-    steps = count - count // 2
-    at = [{"at": 1 + int((i + draw.random()) * done.steps / steps)} for i in range(steps)]
-    return at + [{"after_s": draw.random() * done.seconds} for _ in range(count // 2)]
+    by_place = {}
+    for step, place in enumerate(done.places, 1):
+        by_place.setdefault(place, []).append(step)
+    fresh = [place for place in by_place if place not in DIED_AT]
+    known = [place for place in by_place if place in DIED_AT]
+    draw.shuffle(fresh)
+    draw.shuffle(known)
+    chosen = [*fresh, *known, *draw.choices(list(by_place), k=count)][: count - count // 3]
+    DIED_AT.update(chosen)
+    times = [{"after_s": draw.random() * done.seconds} for _ in range(count // 3)]
+    return [{"at": draw.choice(by_place[place])} for place in chosen] + times
 
 
 def survive(world, name, death):

@@ -31,23 +31,23 @@ class Scene:
 
 
 SCENES = {
-    "data": Scene("", ("data", COIN), 14),
-    "plan": Scene("", ("plan", COIN), 12),
-    "train": Scene("data", ("train", COIN), 22),
-    "evaluate": Scene("train", ("evaluate", COIN), 14),
-    "register": Scene("evaluate", ("register", COIN), 14),
-    "promote": Scene("register", ("promote", COIN), 12),
-    "predict": Scene("promote", ("predict", COIN, "requests.csv", "answers.csv"), 16),
-    "truths": Scene("predict", ("truths", COIN, "truths.csv"), 12),
-    "monitor": Scene("truths", ("monitor", COIN, "--page", "out/monitor.html"), 10),
+    "data": Scene("", ("data", COIN), 12),
+    "plan": Scene("", ("plan", COIN), 16),
+    "train": Scene("data", ("train", COIN), 10),
+    "evaluate": Scene("train", ("evaluate", COIN), 12),
+    "register": Scene("evaluate", ("register", COIN), 12),
+    "promote": Scene("register", ("promote", COIN), 10),
+    "predict": Scene("promote", ("predict", COIN, "requests.csv", "answers.csv"), 14),
+    "truths": Scene("predict", ("truths", COIN, "truths.csv"), 10),
+    "monitor": Scene("truths", ("monitor", COIN, "--page", "out/monitor.html"), 12),
     "second": Scene("monitor", ("register", COIN, "--choice", "baseline")),
     "succeed": Scene("second", ("promote", COIN)),
-    "rollback": Scene("succeed", ("rollback", COIN), 12),
-    "live": Scene("", ("live", COIN, *OUT), 22),
-    "renew": Scene("live", ("live", COIN, *OUT, "--set", "heads=0.8"), 12),
-    "gc": Scene("rubbish", ("gc", "--forget-days", "0"), 14),
-    "runs": Scene("rollback", ("runs",), 4),
-    "show": Scene("rollback", ("show", "coin@live"), 4),
+    "rollback": Scene("succeed", ("rollback", COIN), 10),
+    "live": Scene("", ("live", COIN, *OUT), 40),
+    "renew": Scene("live", ("live", COIN, *OUT, "--set", "heads=0.8"), 14),
+    "gc": Scene("rubbish", ("gc", "--forget-days", "0"), 10),
+    "runs": Scene("rollback", ("runs",), 3),
+    "show": Scene("rollback", ("show", "coin@live"), 3),
 }
 MEASURED = {"at", "created", "seconds", "cpu_seconds", "goodput", "metrics"}  # what no two lives have in common
 
@@ -69,7 +69,7 @@ class World:
         self.before(name)
         done = self.run(*SCENES[name].arguments)
         assert done.code == 0, done.err
-        assert done.steps is not None
+        assert done.places
         facts = self.facts()
         self._keep(name)
         self._add_files(name)
@@ -122,7 +122,9 @@ class World:
         """Everything that two lives with the same inputs have in common."""
         with open_store(str(self.folder / ".ropewalk")) as store:
             kept = store.records(limit=1_000_000)
-            found = {r.id: plain(r) for r in kept if r.kind not in ("events", "truths", "rehearsal", "monitor", "counts")}
+            found = {
+                r.id: plain(r) for r in kept if r.kind not in ("events", "truths", "rehearsal", "monitor", "counts")
+            }
             for kind in ("rehearsal", "monitor"):
                 found[kind] = sorted({str(r.parents) for r in kept if r.kind == kind})
             names = store.names()

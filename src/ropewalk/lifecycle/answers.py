@@ -143,7 +143,9 @@ def append_events(system: System[Any], lane: Lane, batch: Sequence[Mapping[str, 
 def keep_counts(system: System[Any], lane: Lane, release: str, counts: Mapping[str, int]) -> None:
     """Requests and failures of a stretch of serving: what an answered event cannot tell."""
     lane.store.commit(
-        Record(f"counts-{uuid.uuid4().hex[:24]}", "counts", system.name, time.time(), dict(counts), (("release", release),))
+        Record(
+            f"counts-{uuid.uuid4().hex[:24]}", "counts", system.name, time.time(), dict(counts), (("release", release),)
+        )
     )
 
 
