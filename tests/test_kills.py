@@ -43,6 +43,7 @@ def deaths(name, done, count):
     fresh = [place for place in by_place if place not in DIED_AT]
     known = [place for place in by_place if place in DIED_AT]
     draw.shuffle(fresh)
+    fresh.sort(key=lambda place: not place.endswith(" "))  # the store dies in tests of its own, too
     draw.shuffle(known)
     chosen = [*fresh, *known, *draw.choices(list(by_place), k=count)][: count - count // 3]
     DIED_AT.update(chosen)
