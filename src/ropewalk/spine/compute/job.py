@@ -17,7 +17,6 @@ import struct
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ropewalk.store import Store
@@ -220,8 +219,3 @@ class StageJob:
 def _call(work: tuple[Callable[[Any, int], Any], Any, int]) -> Any:
     function, item, seed = work
     return function(item, seed)
-
-
-def scratch(store: Store, key: str) -> Path:
-    """Where the stage `key` keeps its scratch files."""
-    return store.local / "stages" / key

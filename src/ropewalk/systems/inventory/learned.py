@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ropewalk.systems.inventory import scalars
-from ropewalk.systems.inventory.features import AT, BLOCK, Terms, Window, in_blocks, pack
+from ropewalk.systems.inventory.features import AT, BLOCK, in_blocks
 from ropewalk.systems.inventory.forecast import Forecast, outlook_of_block
 from ropewalk.systems.inventory.rules import Known, Levels, Order, forecast_levels, place, spread_over, total
 
@@ -137,11 +137,6 @@ def _wide(known: Known) -> Known:
     return Known(*wide)._replace(features=known.features)
 
 
-def levels_of_block(model: Learned, known: Known, on_hand: Array, pipeline: Array) -> Levels:
-    """The same with a pipeline [N,L] of any length."""
-    return levels_of_rows(model, known, stock_of(on_hand, pipeline))
-
-
 def policy(model: Learned) -> Any:
     """As the simulator takes it: the very function that serves answers."""
 
@@ -171,11 +166,6 @@ def known_of_rows(forecast: Forecast, rows: Array, classic: bool = True) -> Know
     seen = outlook_of_block(forecast, rows, classic)
     cover, *terms = rows[:, AT["terms"]].T
     return Known(seen.level[:, 0], seen.sd, seen.each, seen.spread, seen.features, cover, seen.price[:, 0], *terms)
-
-
-def known_of_block(forecast: Forecast, window: Window, terms: Terms) -> Known:
-    """The same of one block of windows and terms."""
-    return known_of_rows(forecast, pack(window, terms))
 
 
 def answer_of_block(forecast: Forecast, model: Learned, rows: Array) -> Answer:
