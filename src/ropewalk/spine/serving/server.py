@@ -67,6 +67,8 @@ def serve(
     """
     api_key = api_key or os.environ.get(KEY) or None
     _check_exposed(host, api_key)
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)  # one that was killed left its address there
     listening = _listen(host, port)
     from ropewalk.spine.serving.pages import pages
 

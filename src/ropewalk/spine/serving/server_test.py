@@ -252,6 +252,14 @@ def test_a_port_that_is_taken_is_named(tmp_path):
             start(tmp_path, port=port)
 
 
+def test_a_ready_file_that_a_killed_service_left_is_gone_before_it_listens(tmp_path):
+    left = tmp_path / "ready"
+    left.write_text('{"url": "http://127.0.0.1:1", "pid": 1}')
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigError, match="cannot be listened on"):
+        start(tmp_path, port=taken.getsockname()[1], ready_file=left)
+    assert not left.exists()
+
+
 def test_a_release_that_cannot_answer_does_not_start(tmp_path):
     with pytest.raises(
         StageError, match=r"release r1 cannot answer a row of its contract: ValueError\('broken weights'\)"
