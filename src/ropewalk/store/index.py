@@ -21,6 +21,7 @@ from ropewalk.store.blobs import fsync_all, make_folder
 T = TypeVar("T")
 Mode = Literal["read", "write", "alone"]
 SCHEMA_VERSION = "1"
+HELD = (5, 6, 15)  # SQLite's BUSY, LOCKED and PROTOCOL (a race for the write-ahead file); in the low byte of a code
 
 # {serial}: a number that grows by itself. {real}: a double.
 TABLES = """
@@ -179,8 +180,8 @@ class Sqlite:
                 connection.execute("PRAGMA synchronous = OFF")
                 connection.execute("PRAGMA journal_mode = WAL")
                 break
-            except sqlite3.OperationalError:
-                if time.monotonic() > end:
+            except sqlite3.OperationalError as error:
+                if not is_held(error) or time.monotonic() > end:
                     raise
                 time.sleep(0.01)
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -191,7 +192,7 @@ class Sqlite:
 
     def _explain(self, error: Exception) -> StoreError:
         text = str(error)
-        if "locked" in text or "busy" in text:
+        if is_held(error):
             return StoreError(
                 f"the index {self.path} stayed locked by another process for {patience():.0f} s. See who has it open "
                 f"(`fuser {self.path}`), end that process, and run the command again."
@@ -211,13 +212,20 @@ class Sqlite:
                 f"the index {self.path} cannot be written ({text}). Give this user write access to its folder, or "
                 f"point ROPEWALK_INDEX elsewhere."
             )
-        return StoreError(f"the index {self.path}: {text}. Check the disk under it and run the command again.")
+        return StoreError(
+            f"the index {self.path}: {text}. Check the disk under it, its free space too, and run the command again."
+        )
 
     def close(self) -> None:
         with self._lock:
             if self._connection is not None and os.getpid() == self._pid:
                 self._connection.close()
             self._connection = None
+
+
+def is_held(error: Exception) -> bool:
+    """Does somebody else hold the file? That passes; a full disk or a folder that may not be written does not."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in HELD
 
 
 def create(sql: Sql, **types: str) -> None:

@@ -1,6 +1,8 @@
 """What the index promises when its file is not well: one sentence that names it and says the way out."""
 
+import resource
 import sqlite3
+import time
 
 import pytest
 
@@ -60,6 +62,21 @@ def test_a_full_disk_under_the_index_is_one_sentence(folder):
         with pytest.raises(StoreError, match=r"the disk is full: the index .* could not grow\. Free some space"):
             store.commit(Record("r2", "run", "toy", 1.0, {"text": "x" * 1_000_000}))
         assert [r.id for r in store.records()] == ["r1"]
+
+
+def test_a_new_index_that_cannot_be_written_is_told_at_once(tmp_path):
+    """Only a lock is waited for: no file may grow here, and that does not pass by itself."""
+    begun = time.monotonic()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with open_store(tmp_path) as store:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            with pytest.raises(StoreError, match=r"index\.sqlite.*disk"):
+                store.records()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert time.monotonic() < begun + 5
+        assert store.records() == []
 
 
 def test_patience_must_be_a_number(folder, monkeypatch):
