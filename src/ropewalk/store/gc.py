@@ -14,7 +14,7 @@ from pathlib import Path
 from ropewalk.errors import StoreError
 from ropewalk.store import records
 from ropewalk.store.blobs import DAY, Place
-from ropewalk.store.index import Index, Sql
+from ropewalk.store.index import Index, Sql, index_id
 from ropewalk.store.sessions import Session, Sessions, reap
 
 BATCH = 100  # blobs doomed at a time: a writer that needs one of them waits for so many deletes
@@ -151,7 +151,8 @@ def finished(sql: Sql, stages: set[str]) -> set[str]:
 
 def guard(index: Index, place: Place) -> None:
     """Refuse when another index keeps records about the same bytes: its blobs would look unused from here."""
-    others = [key for key, _ in place.keys("indexes/") if not key.endswith(f"/{index.id}")]
+    mine = f"indexes/{index_id(index)}"
+    others = [key for key, _ in place.keys("indexes/") if key != mine]
     if others:
         raise StoreError(
             f"another index keeps records about {place.where('blobs')}, too, and its blobs would look unused from "

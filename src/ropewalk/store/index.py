@@ -8,10 +8,11 @@ advisory lock: the transactions that decide about deletion are serial, and the m
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -71,17 +72,45 @@ class Sql(Protocol):
 
 
 class Index(Protocol):
-    """A database. `id` is made when its tables are: two indexes are never taken for one another."""
+    """A database."""
 
     url: str
 
-    @property
-    def id(self) -> str: ...
     def run(self, work: Callable[[Sql], T], mode: Mode = "read", *, durable: bool = False, undo: bool = False) -> T:
         """`undo`: answer, then roll back what was done."""
         ...
 
     def close(self) -> None: ...
+
+
+def index_id(index: Index) -> str:
+    """Drawn when the tables were made: two indexes are never taken for one another."""
+    return index.run(lambda sql: str(sql.all("SELECT value FROM meta WHERE key = 'id'")[0][0]))
+
+
+class OneEach:
+    """One connection a process, and the lock around it. A forked child gets its own: it neither uses nor closes the
+    one of its parent."""
+
+    def __init__(self) -> None:
+        self.now: Any = None
+        self._pid, self._lock = os.getpid(), threading.RLock()
+        self._parents: list[Any] = []
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other thread of this process has the connection inside of this block."""
+        if os.getpid() != self._pid:
+            self._parents.append(self.now)
+            self._pid, self._lock, self.now = os.getpid(), threading.RLock(), None
+        with self._lock:
+            yield
+
+    def close(self) -> None:
+        with self.alone():
+            if self.now is not None:
+                self.now.close()
+            self.now = None
 
 
 class SqliteSql:
@@ -101,36 +130,21 @@ class SqliteSql:
         return time.time()
 
 
-_inherited: list[Any] = []  # connections that a forked child must neither use nor close
-
-
 class Sqlite:
     """One file, in write-ahead mode: readers never wait. Only durable transactions wait for the disk."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.url = str(path)
-        self._pid = os.getpid()
-        self._lock = threading.RLock()
-        self._connection: Any = None
+        self._connection = OneEach()
         self._durable = False
-        self._id = ""
-
-    @property
-    def id(self) -> str:
-        if not self._id:
-            self._id = self.run(lambda sql: str(sql.all("SELECT value FROM meta WHERE key = 'id'")[0][0]))
-        return self._id
 
     def run(self, work: Callable[[Sql], T], mode: Mode = "read", *, durable: bool = False, undo: bool = False) -> T:
         import sqlite3
 
-        if os.getpid() != self._pid:
-            _inherited.append(self._connection)
-            self._pid, self._connection, self._lock = os.getpid(), None, threading.RLock()
-        with self._lock:
+        with self._connection.alone():
             try:
-                connection = self._connection or self._open()
+                connection = self._connection.now or self._open()
                 if durable != self._durable:
                     connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                     self._durable = durable
@@ -160,7 +174,7 @@ class Sqlite:
         except BaseException:
             connection.close()
             raise
-        self._connection = connection
+        self._connection.now = connection
         return connection
 
     @staticmethod
@@ -217,10 +231,7 @@ class Sqlite:
         )
 
     def close(self) -> None:
-        with self._lock:
-            if self._connection is not None and os.getpid() == self._pid:
-                self._connection.close()
-            self._connection = None
+        self._connection.close()
 
 
 def is_held(error: Exception) -> bool:

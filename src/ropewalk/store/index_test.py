@@ -8,6 +8,7 @@ import pytest
 
 from ropewalk.errors import StoreError
 from ropewalk.store import Record, open_store
+from ropewalk.store.index import index_id
 
 
 @pytest.fixture
@@ -57,8 +58,8 @@ def test_an_index_of_another_version_is_refused(folder):
 def test_a_full_disk_under_the_index_is_one_sentence(folder):
     with open_store(folder) as store:
         store.records()
-        pages = store._index._connection.execute("PRAGMA page_count").fetchone()[0]
-        store._index._connection.execute(f"PRAGMA max_page_count = {pages}")
+        pages = store._index._connection.now.execute("PRAGMA page_count").fetchone()[0]
+        store._index._connection.now.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(StoreError, match=r"the disk is full: the index .* could not grow\. Free some space"):
             store.commit(Record("r2", "run", "toy", 1.0, {"text": "x" * 1_000_000}))
         assert [r.id for r in store.records()] == ["r1"]
@@ -114,7 +115,7 @@ def test_tables_are_made_once_when_many_come_at_once(make_address):
         def first(address=address, ids=ids, errors=errors):
             try:
                 with address.open() as store:
-                    ids.append(store._index.id)
+                    ids.append(index_id(store._index))
             except Exception as error:
                 errors.append(error)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from ropewalk.errors import MissingError, StoreError
-from ropewalk.store.index import Mode, Sql, check_version, create, patience
+from ropewalk.store.index import Mode, OneEach, Sql, check_version, create, patience
 
 T = TypeVar("T")
 LOCK = 0x726F7065  # "rope": the advisory lock that writers share and a collector holds alone
@@ -48,25 +46,14 @@ class Postgres:
             raise MissingError("module", "psycopg", hint="Run: pip install 'ropewalk[postgres]'") from None
         self.url = url
         self._psycopg = psycopg
-        self._pid = os.getpid()
-        self._lock = threading.RLock()
-        self._connection: Any = None
-        self._id = ""
-
-    @property
-    def id(self) -> str:
-        if not self._id:
-            self._id = self.run(lambda sql: str(sql.all("SELECT value FROM meta WHERE key = 'id'")[0][0]))
-        return self._id
+        self._connection = OneEach()
 
     def run(self, work: Callable[[Sql], T], mode: Mode = "read", *, durable: bool = False, undo: bool = False) -> T:
-        if os.getpid() != self._pid:  # forked: the parent's connection is left alone
-            self._pid, self._connection, self._lock = os.getpid(), None, threading.RLock()
         begun = time.monotonic()
         pause = 0.05
         while True:
             try:
-                with self._lock:
+                with self._connection.alone():
                     return self._once(work, mode, durable, undo)
             except self._psycopg.Error as error:
                 state = error.sqlstate or ""
@@ -83,7 +70,7 @@ class Postgres:
             pause = min(2 * pause, 2.0) if waits else pause
 
     def _once(self, work: Callable[[Sql], T], mode: Mode, durable: bool, undo: bool) -> T:
-        connection = self._connection
+        connection = self._connection.now
         if connection is None or connection.closed or connection.broken:
             connection = self._open()
         with connection.transaction(force_rollback=undo), connection.cursor() as cursor:
@@ -116,7 +103,7 @@ class Postgres:
         except BaseException:
             connection.close()
             raise
-        self._connection = connection
+        self._connection.now = connection
         return connection
 
     def _is_away(self, error: Exception, state: str) -> bool:
@@ -138,7 +125,4 @@ class Postgres:
         return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
     def close(self) -> None:
-        with self._lock:
-            if self._connection is not None and os.getpid() == self._pid:
-                self._connection.close()
-            self._connection = None
+        self._connection.close()

@@ -14,7 +14,7 @@ from ropewalk.errors import CorruptError, MissingError, StoreError
 from ropewalk.store import records as rows
 from ropewalk.store import sessions as work
 from ropewalk.store.blobs import CHUNK, Folder, Memory, Place, explain, temporary, write
-from ropewalk.store.index import Index, Sql
+from ropewalk.store.index import Index, Sql, index_id
 from ropewalk.store.records import Move, Record
 from ropewalk.types import Blob
 
@@ -286,7 +286,7 @@ class Store:
             return
         key = f"place {self.url}"
         if not self._index.run(lambda sql: sql.all("SELECT 1 FROM meta WHERE key = ?", key)):
-            self._mark = f"indexes/{self._index.id}"  # flushed with the first blobs
+            self._mark = f"indexes/{index_id(self._index)}"  # flushed with the first blobs
             self._place.put(self._mark, self._index.url.encode(), durable=False, absent=True)
             insert = "INSERT INTO meta (key, value) VALUES (?, '') ON CONFLICT DO NOTHING"
             self._index.run(lambda sql: sql.do(insert, key), "write")
