@@ -26,6 +26,8 @@ WEEKS = 30
 class Quiet:
     """A Job that says nothing."""
 
+    seed = 0
+
     def progress(self, *_args: Any) -> None: ...
 
     def note(self, _sentence: str) -> None: ...

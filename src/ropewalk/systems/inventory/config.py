@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
 from ropewalk.config import Settings, Source, setting
+
+if TYPE_CHECKING:
+    from ropewalk.types import Job
 
 
 class Config(Settings):
@@ -120,7 +123,6 @@ class Config(Settings):
         low=0,
     )
 
-    seed: int = setting(7, "Seed of everything random; any number will do.", low=0)
     forecast_steps: int = setting(
         1500, "Gradient steps of the demand forecast: the loss is flat after 1,500.", unit="steps", stage="train", low=1
     )
@@ -166,6 +168,14 @@ class Config(Settings):
         return 365.25 / (7 if self.period == "week" else 1)
 
 
+FIRST_SEED = 7  # what --seed 0 begins with: the figures of the docs were drawn with it
+
+
+def seed_of(job: Job) -> int:
+    """The seed of everything random in data and training: there is one, `--seed`."""
+    return FIRST_SEED + job.seed
+
+
 def small() -> Config:
     """A life of seconds: 40 made items over 51 weeks, no file and no network."""
     return Config(
@@ -173,4 +183,4 @@ def small() -> Config:
     )
 
 
-__all__ = ["Config", "small"]
+__all__ = ["Config", "seed_of", "small"]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from ropewalk.systems.inventory import data_censor, data_clean, data_history, data_items, data_periods, data_stock
-from ropewalk.systems.inventory.config import Config
+from ropewalk.systems.inventory.config import Config, seed_of
 from ropewalk.systems.inventory.data_history import KEY
 from ropewalk.systems.inventory.data_read import PROMO, Raw
 
@@ -45,7 +45,7 @@ def read(config: Config, job: Job) -> Raw:
     if config.sales.startswith("made:"):
         from ropewalk.systems.inventory.data_made import read_made
 
-        return read_made(config.sales, config.seed, data_periods.days(config))
+        return read_made(config.sales, seed_of(job), data_periods.days(config))
     from ropewalk.systems.inventory.data_own import read_own
 
     return read_own(config, job)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ropewalk.systems.inventory.config import seed_of
 from ropewalk.systems.inventory.model import InventoryModel, Ruled
 from ropewalk.systems.inventory.panel import Panel, cut_periods, take_periods
 from ropewalk.systems.inventory.requests import panel_of, period_days
@@ -34,7 +35,7 @@ def train(config: Config, dataset: Dataset, job: Job, start: Model | None = None
     records = take_periods(whole, 0, cut_periods(whole, "replay")[0])  # nothing after this is read
     first, last = cut_periods(records, "choose")
     job.progress("train: forecast", 0, config.steps, "steps")
-    fitted = forecast_fit.fit(records, first, promo_known_ahead=config.promo_known_ahead_periods, seed=config.seed,
+    fitted = forecast_fit.fit(records, first, promo_known_ahead=config.promo_known_ahead_periods, seed=seed_of(job),
                               steps=config.forecast_steps)  # fmt: skip
     known = forecast.known(fitted, records, 0, last)
     candidates = tuned(records, known, tuple(RULES), SCOPES, job)
@@ -112,7 +113,7 @@ def _learn(config: Config, records: Panel, known: Any, ranked: list[tuple[Ruled,
         quantity,
         settings,
     )
-    state = learned_fit.init(course, config.seed)
+    state = learned_fit.init(course, seed_of(job))
     kept = job.resume()
     if kept is not None:
         state = learned_fit.from_bytes(kept[1], state)
