@@ -7,7 +7,7 @@ import gzip
 import json
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from typing import Any
@@ -113,6 +113,7 @@ def _keep_run(
         plan={
             "work": system.work(config),
             "unit": system.unit,
+            "seed": lane.seed,
             "startup_seconds": times.startup,
             "attempts": times.attempts,
             "lost_seconds": times.lost,
@@ -212,9 +213,20 @@ def evaluate_record(system: System[Any], config: Any, model: str, dataset: Datas
             parents = (("run", run_id), ("dataset", f"dataset-{dataset.hash[:16]}"))
             made = records.put_report(lane.store, system.name, key, report, parents)
             made = keep(lane, system, "evaluate", key, made)
+        speed = pace(job.metrics())
         job.forget()
-    lane.console.say(f"evaluate: {made.id}")
+    lane.console.say(f"evaluate: {made.id}{speed}")
     return made
+
+
+def pace(lines: Sequence[Mapping[str, float]]) -> str:
+    """What a stage got through in a second, of each metric that it reported as a running total, from nought. For people:
+    the report itself is the same bytes on every machine."""
+    if len(lines) < 2 or lines[-1]["t"] <= lines[0]["t"]:
+        return ""
+    seconds = lines[-1]["t"] - lines[0]["t"]
+    totals = {name: n for name, n in lines[-1].items() if name not in ("step", "t") and lines[0].get(name) == 0}
+    return "".join(f", {n / seconds:,.0f} {name.replace('_', '-')} a second" for name, n in totals.items())
 
 
 def plan(system: System[Any], config: Any, lane: Lane, deadline_s: float | None = None) -> Plan:

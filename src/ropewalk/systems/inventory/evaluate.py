@@ -6,7 +6,6 @@ holding, handling and goodwill. Summed up it is cash, plus what is left at cost,
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -43,9 +42,7 @@ def evaluate(config: Config, model: InventoryModel, dataset: Dataset, job: Job) 
     part = take_periods(records, start, stop)
     known = forecasts.known(model.forecast, records, 0, stop)
     seen = type(known)(*(column[start:stop] for column in known))
-    begun = time.perf_counter()
     replays = replay_all(model, part, seen, job)
-    speed = len(replays) * part.demand.size / (time.perf_counter() - begun)
     served, best = name_of(model), model.rule.name
     oracle = oracle_usd(part)
     policies = policy_table(part, replays, served, best, oracle, job.seed)
@@ -57,7 +54,6 @@ def evaluate(config: Config, model: InventoryModel, dataset: Dataset, job: Job) 
     asked, ordered = replayed(records, model, dates, start, stop)
     notes = {
         "served": served,
-        "item_periods_per_second": speed,
         "cuts": dataset.notes["cuts"],
         "about": dataset.notes["about"],
         "period": config.period,
@@ -98,10 +94,12 @@ def replay_all(model: InventoryModel, part: Panel, known: Any, job: Job) -> dict
 
     policies: dict[str, Any] = {rule.name: rule.policy(part.item, part.site) for rule in model.rules}
     policies[LEARNED] = learned.policy(model.learned)
-    found = {}
-    for done, (name, policy) in enumerate(policies.items()):
-        job.progress("replaying", done, len(policies), "policies")
+    found: dict[str, Replay] = {}
+    job.report(0, item_periods=0)
+    for name, policy in policies.items():
+        job.progress("replaying", len(found), len(policies), "policies")
         found[name] = replay(part, policy, known)
+        job.report(len(found), item_periods=len(found) * part.demand.size)
     return found
 
 

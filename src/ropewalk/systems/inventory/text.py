@@ -35,7 +35,6 @@ def report_text(config: Config, dataset: Dataset, report: Report) -> str:
         "",
         f"Promise: the order lines of the replay were expected to earn {_money(notes['promise']['expected_usd'])} and earned "
         f"{_money(notes['promise']['realised_usd'])} {config.currency}.",
-        f"Replayed {notes['item_periods_per_second']:,.0f} item-periods a second.",
     ]
     return "\n".join(p for p in parts if p is not None)
 

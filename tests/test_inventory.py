@@ -1,0 +1,71 @@
+"""Inventory in the hands of a user: a small shop lives once, and its files, sentences and commands are what was promised."""
+
+import contextlib
+import io
+import re
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ropewalk import api
+from ropewalk.lifecycle import records, stages
+
+FAST = {"steps": 1, "forecast_steps": 2, "width": 4}  # a training of seconds
+WEEKS, ITEMS, START = 40, 6, date(2024, 1, 1)
+
+
+def sales(weeks=WEEKS, first=0, items=ITEMS, seed=0):
+    """Daily sales of a shop: day, item, units, price. The same day is the same whatever else is asked for."""
+    rows = []
+    for day in range(7 * first, 7 * (first + weeks)):
+        rng = np.random.default_rng([seed, day])
+        rows += [(START + timedelta(day), f"{i:03}", int(rng.poisson(2 + i)), 2.5 + i) for i in range(items)]
+    return pl.DataFrame(rows, ["date", "item", "units", "price"], orient="row")
+
+
+class Shop:
+    """A folder with a table of sales and the life that was made of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.out = folder, folder / "out"
+        self.options = {
+            "store": str(folder / "store"),
+            "settings": {**FAST, "sales": str(folder / "sales.csv"), "lead_time_periods": 1},
+        }
+        sales().write_csv(folder / "sales.csv")
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            self.life = api.live("inventory", out=self.out, quiet=False, **self.options)
+        self.said = said.getvalue()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    return Shop(tmp_path_factory.mktemp("shop"))
+
+
+# -- the report --
+
+
+def test_two_evaluations_give_the_same_bytes(shop):
+    """How fast this machine replayed is told beside the report, and is not in it."""
+    with api.place("inventory", **shop.options) as p:
+        model = stages.load_model(p.system, p.lane, shop.life.run.model)
+        reports = []
+        for key in ("one", "two"):
+            with p.lane.job("evaluate", key) as job:
+                reports.append(p.system.evaluate(p.config, model, shop.life.dataset, job))
+                job.forget()
+        one, two = (records.put_report(p.lane.store, "inventory", "same", r, ()).body for r in reports)
+    assert one == two
+    assert re.search(r"evaluate: report-\w+, [\d,]+ item-periods a second\n", shop.said)
+
+
+def test_another_seed_is_another_model_of_the_same_data_and_the_run_says_which(shop):
+    other = api.train("inventory", seed=1, **shop.options)
+    assert other.dataset == shop.life.run.dataset
+    assert other.model != shop.life.run.model
+    assert (shop.life.run.plan["seed"], other.plan["seed"]) == (0, 1)
