@@ -141,6 +141,8 @@ MISTAKES = {
     "version in words": (("promote", COIN, "--to", "last"), ("--to last", "whole number")),
     "nothing to promote": (("promote", COIN), ("coin@candidate", "ropewalk register")),
     "nothing to go back to": (("rollback", COIN), ("nothing to go back to",)),
+    "version to go back from": (("rollback", COIN, "--from", "7"), ("no release 'coin v7'",)),
+    "version to go back from in words": (("rollback", COIN, "--from", "live"), ("--from live", "whole number")),
     "serving without a release": (("serve", COIN, "--port", "0"), ("no release 'coin@live'", "ropewalk live coin")),
     "predicting without a release": (("predict", COIN, "r.csv", "a.csv"), ("no release 'coin@live'",)),
     "watching without a release": (("monitor", COIN), ("no release 'coin@live'",)),

@@ -273,6 +273,23 @@ def test_promote_and_rollback_go_back_one_promotion_at_a_time():
         ]
 
 
+def test_a_rollback_that_says_from_where_may_be_said_twice():
+    for heads in (0.7, 0.8, 0.9):
+        api.register(COIN, settings={"heads": heads}, choice="baseline" if heads == 0.8 else "model")
+        api.promote(COIN)
+    assert [api.rollback(COIN, from_version=3).version for _ in range(3)] == [2, 2, 2]
+    assert api.rollback(COIN, from_version=2).version == 1
+    with pytest.raises(MissingError, match=r"no live release 'coin v3'\. v1 is live: nothing was rolled back"):
+        api.rollback(COIN, from_version=3)
+    api.promote(COIN, 3)
+    with pytest.raises(MissingError, match=r"no live release 'coin v2'\. v3 is live"):
+        api.rollback(COIN, from_version=2)
+    with pytest.raises(MissingError, match="coin v7"):
+        api.rollback(COIN, from_version=7)
+    with open_store() as store:
+        assert [m.why for m in store.history("coin@live")] == ["promote"] * 3 + ["rollback"] * 2 + ["promote"]
+
+
 def test_registering_twice_makes_one_release():
     assert api.register(COIN).id == api.register(COIN).id
     assert api.promote(COIN).id == api.promote(COIN).id

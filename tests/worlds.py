@@ -42,7 +42,7 @@ SCENES = {
     "monitor": Scene("truths", ("monitor", COIN, "--page", "out/monitor.html"), 12),
     "second": Scene("monitor", ("register", COIN, "--choice", "baseline")),
     "succeed": Scene("second", ("promote", COIN)),
-    "rollback": Scene("succeed", ("rollback", COIN), 10),
+    "rollback": Scene("succeed", ("rollback", COIN, "--from", "2"), 10),
     "live": Scene("", ("live", COIN, *OUT), 40),
     "renew": Scene("live", ("live", COIN, *OUT, "--set", "heads=0.8"), 14),
     "gc": Scene("rubbish", ("gc", "--forget-days", "0"), 10),

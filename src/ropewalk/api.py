@@ -135,12 +135,12 @@ def promote(system: str | System[Any], version: int | None = None, **options: Un
         return releases.promote(p.system, p.lane, version)
 
 
-def rollback(system: str | System[Any], **options: Unpack[Options]) -> Release:
-    """Make the release live that was live before."""
+def rollback(system: str | System[Any], from_version: int | None = None, **options: Unpack[Options]) -> Release:
+    """Make the release live that was live before; with `from_version` only if that one is live, so that it may be said twice."""
     from ropewalk.lifecycle import releases
 
     with place(system, **options) as p:
-        return releases.rollback(p.system, p.lane)
+        return releases.rollback(p.system, p.lane, from_version)
 
 
 def predict(

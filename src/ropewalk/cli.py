@@ -205,6 +205,8 @@ def _add_own(verb: str, sub: argparse.ArgumentParser) -> None:
         add("--choice", choices=("model", "baseline"), default="model", help="what to register (default: model)")
     elif verb == "promote":
         add("--to", metavar="N", dest="version", help="version of a release (default: the candidate)")
+    elif verb == "rollback":
+        add("--from", metavar="N", dest="version", help="only if version N is live: safe to repeat")
     elif verb == "predict":
         add("source", help="file of requests: .csv, .parquet, .arrow")
         add("target", help="file of answers; its suffix says the format")
@@ -359,10 +361,7 @@ def _register(options: argparse.Namespace) -> int:
 def _promote(options: argparse.Namespace) -> int:
     from ropewalk import api, printing
 
-    version = options.version
-    if version is not None and not version.lstrip("v").isdigit():
-        raise RopewalkError(f"--to {version}: a version is a whole number, as `ropewalk runs` shows it")
-    release = api.promote(options.system, int(version.lstrip("v")) if version else None, **_options(options))
+    release = api.promote(options.system, _version("--to", options.version), **_options(options))
     _print(options, printing.body(release), printing.release(release))
     return 0
 
@@ -370,9 +369,15 @@ def _promote(options: argparse.Namespace) -> int:
 def _rollback(options: argparse.Namespace) -> int:
     from ropewalk import api, printing
 
-    release = api.rollback(options.system, **_options(options))
+    release = api.rollback(options.system, _version("--from", options.version), **_options(options))
     _print(options, printing.body(release), printing.release(release))
     return 0
+
+
+def _version(flag: str, text: str | None) -> int | None:
+    if text is not None and not text.lstrip("v").isdigit():
+        raise RopewalkError(f"{flag} {text}: a version is a whole number, as `ropewalk runs` shows it")
+    return int(text.lstrip("v")) if text else None
 
 
 def _predict(options: argparse.Namespace) -> int:

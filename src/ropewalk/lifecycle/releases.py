@@ -10,7 +10,7 @@ from ropewalk.lifecycle.lane import Lane, digest
 from ropewalk.lifecycle.stages import config_of, evaluate_record, model_blobs
 from ropewalk.spine.registry.gate import Verdict, decide
 from ropewalk.spine.registry.stages import live_stack
-from ropewalk.store import Record
+from ropewalk.store import Move, Record
 from ropewalk.types import Release, Run, System
 
 
@@ -96,22 +96,46 @@ def promote(system: System[Any], lane: Lane, version: int | None = None) -> Rele
     return found
 
 
-def rollback(system: System[Any], lane: Lane) -> Release:
-    """Make the release live that was live before this one."""
+def rollback(system: System[Any], lane: Lane, from_version: int | None = None) -> Release:
+    """Make the release live that was live before this one.
+
+    `from_version`: only if this version is live. When the last move was a rollback from it, all is done already: after a
+    death the same words may be said again.
+    """
     name = f"{system.name}@live"
     with lane.store.lease(f"register/{system.name}"):
-        stack = live_stack(lane.store.history(name))
+        live, moves = current(system, lane, "live"), lane.store.history(name)
+        stack = live_stack(moves)
+        if from_version is not None and (live is None or live.version != from_version):
+            return _taken_back(system, lane, live, moves, from_version)
         if len(stack) < 2:
             raise MissingError(
                 "release",
                 f"{system.name} before the live one",
                 hint="Only one has been live: there is nothing to go back to.",
             )
+        if live is not None:
+            v = live.version
+            lane.console.say(f"rollback: {system.name} v{v} goes (should this be cut off: repeat it with --from {v})")
         _move(lane, name, stack[-2], "rollback")
         found = current(system, lane, "live")
         assert found is not None
     lane.console.say(f"rollback: {system.name} v{found.version} is live again")
     return found
+
+
+def _taken_back(system: System[Any], lane: Lane, live: Release | None, moves: list[Move], version: int) -> Release:
+    """The live release, if the last thing that happened was a rollback from `version`; else MissingError."""
+    left = _by_version(system, lane, version).id
+    if live is None or not moves or moves[-1].why != "rollback" or moves[-1].before != left:
+        other = f"v{live.version} is" if live is not None else "None is"
+        raise MissingError(
+            "live release",
+            f"{system.name} v{version}",
+            hint=f"{other} live: nothing was rolled back. `ropewalk runs {system.name}` lists what there is.",
+        )
+    lane.console.say(f"rollback: {system.name} v{live.version} is live again already")
+    return live
 
 
 def current(system: System[Any], lane: Lane, stage: str) -> Release | None:
