@@ -2,9 +2,11 @@
 
 import contextlib
 import io
+import json
 import re
 from datetime import date, timedelta
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import numpy as np
 import polars as pl
@@ -12,18 +14,22 @@ import pytest
 
 from ropewalk import api
 from ropewalk.lifecycle import records, stages
+from ropewalk.lifecycle.life import service
 
 FAST = {"steps": 1, "forecast_steps": 2, "width": 4}  # a training of seconds
 WEEKS, ITEMS, START = 40, 6, date(2024, 1, 1)
 
 
 def sales(weeks=WEEKS, first=0, items=ITEMS, seed=0):
-    """Daily sales of a shop: day, item, units, price. The same day is the same whatever else is asked for."""
+    """Daily sales of a shop: the same day is the same whatever else is asked for. Item 000 has no price, 001 has a cost."""
     rows = []
     for day in range(7 * first, 7 * (first + weeks)):
         rng = np.random.default_rng([seed, day])
         rows += [(START + timedelta(day), f"{i:03}", int(rng.poisson(2 + i)), 2.5 + i) for i in range(items)]
-    return pl.DataFrame(rows, ["date", "item", "units", "price"], orient="row")
+    table = pl.DataFrame(rows, ["date", "item", "units", "price"], orient="row")
+    return table.with_columns(
+        price=pl.when(pl.col("item") >= "002").then("price"), unit_cost=pl.when(pl.col("item") == "001").then(2.0)
+    )
 
 
 class Shop:
@@ -45,6 +51,31 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     return Shop(tmp_path_factory.mktemp("shop"))
+
+
+# -- the plan --
+
+
+def test_a_row_of_the_requests_that_a_life_leaves_can_be_sent_as_it_is(shop):
+    rows = pl.read_parquet(shop.out / "requests.parquet")
+    with api.place("inventory", **shop.options) as p, service(p.system, p.lane) as url:
+        asked = Request(
+            f"{url}/predict", rows[:1].write_json().strip("[]").encode(), {"content-type": "application/json"}
+        )
+        with urlopen(asked) as response:
+            answer = json.load(response)
+    plan = pl.read_parquet(shop.out / "orders.parquet")
+    assert answer["order_now"] == plan.row(by_predicate=pl.col("item") == rows["item"][0], named=True)["order_now"]
+
+
+def test_money_that_the_table_does_not_know_is_told_line_by_line_and_in_the_report(shop):
+    assumed = dict(pl.read_parquet(shop.out / "orders.parquet").select("item", "assumed").rows())
+    assert assumed == {"000": "price, unit cost", "001": "price"} | {f"00{i}": "unit cost" for i in range(2, 6)}
+    told = json.loads((shop.out / "plan.json").read_text())["assumed"]
+    assert len(told) == 3
+    for sentence in told:
+        assert sentence in shop.life.report.text
+    assert "Neither price nor unit cost of 1 of 6 items is known" in told[-1]
 
 
 # -- the report --

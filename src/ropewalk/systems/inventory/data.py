@@ -93,6 +93,8 @@ def snapshot(config: Config, raw: Raw, job: Job) -> Snapshot:
     notes |= raw.notes | _facts(config, tables, prices, empty)
     for rule in log:
         job.note(f"set aside: {rule['rule']}: {rule['rows']:,} rows, {rule['units']:,.0f} units ({rule['reason']})")
+    for sentence in data_items.said(notes["items"], config.currency):
+        job.note(sentence)
     _tell(job, 4)
     as_of = datetime.combine(data_periods.first_day(config, end + 1), datetime.min.time(), UTC)
     return Snapshot(as_of=as_of, tables=tables, notes=notes)

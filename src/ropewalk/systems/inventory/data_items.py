@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,7 @@ ITEMS = {
     "unit_cost_usd": pl.Float64,
     "unit_cost_known": pl.Boolean,  # False: the margin rule
     "price_usd": pl.Float64,  # median price paid in the training periods
+    "price_known": pl.Boolean,  # False: what the cost and the margin say, or PRICE_IF_UNKNOWN
     "lead_time_periods": pl.Int64,
     "review_every_periods": pl.Int64,
     "order_days": pl.String,  # as in mon,thu; null: every review
@@ -54,11 +56,10 @@ def items(
     cost = first("unit_cost", "_unit_cost", kind=pl.Float64)
     keep = 1 - config.gross_margin
     table = table.with_columns(
-        _price_known=pl.col("price_usd").is_not_null(), unit_cost_known=cost.is_not_null(), _cost=cost
+        price_known=pl.col("price_usd").is_not_null(), unit_cost_known=cost.is_not_null(), _cost=cost
     )
     table = table.with_columns(price_usd=pl.coalesce("price_usd", pl.col("_cost") / keep, pl.lit(PRICE_IF_UNKNOWN)))
     table = table.with_columns(unit_cost_usd=pl.coalesce("_cost", pl.col("price_usd") * keep))
-    price_assumed = int((~table["_price_known"]).sum())
     terms = {t: first(t, kind=pl.Int64).fill_null(getattr(config, t)) for t in TERMS}
     table = table.select(
         *KEY,
@@ -69,6 +70,7 @@ def items(
         unit_cost_usd=pl.col("unit_cost_usd"),
         unit_cost_known=pl.col("unit_cost_known"),
         price_usd=pl.col("price_usd"),
+        price_known=pl.col("price_known"),
         order_days=first("order_days"),
         order_cost_usd=first("order_cost_usd", kind=pl.Float64).fill_null(config.order_cost_usd),
         holding_usd=pl.col("unit_cost_usd") * (config.holding_per_year / config.periods_per_year),
@@ -76,18 +78,39 @@ def items(
         **terms,
     )
     table = table.select(pl.col(n).cast(k) for n, k in ITEMS.items()).sort(KEY)
-    assumed = int((~table["unit_cost_known"]).sum())
     return table, {
         "items": table.height,
         "items_new": int((table["status"] == "new").sum()),
         "items_discontinued": int((table["status"] == "discontinued").sum()),
-        "unit_cost_assumed": assumed,
+        "unit_cost_assumed": int((~table["unit_cost_known"]).sum()),
         "unit_cost_rule": f"(1 - {config.gross_margin:g}) x median price paid in training",
         "unit_cost_zero": int((table["unit_cost_usd"] <= 0).sum()),
         "unit_cost_above_price": int((table["unit_cost_usd"] > table["price_usd"]).sum()),
-        "price_assumed": price_assumed,
+        "price_assumed": int((~table["price_known"]).sum()),
         "price_rule": f"unit cost / (1 - {config.gross_margin:g}), or {PRICE_IF_UNKNOWN:g} where neither is known",
+        "money_unknown": int((~table["price_known"] & ~table["unit_cost_known"]).sum()),
     }
+
+
+def said(found: Mapping[str, Any], currency: str) -> list[str]:
+    """Sentences that say of how many items the money is assumed, and how. `found`: the notes of `items`."""
+    names = ("items", "unit_cost_assumed", "price_assumed", "money_unknown")
+    size, cost, price, both = (found.get(name, 0) for name in names)
+    told = []
+    if cost > both:
+        told.append(f"The unit cost of {_of(cost - both, size)} is assumed: {found['unit_cost_rule']}.")
+    if price > both:
+        told.append(f"The price of {_of(price - both, size)} is assumed: {found['price_rule'].partition(',')[0]}.")
+    if both:
+        told.append(
+            f"Neither price nor unit cost of {_of(both, size)} is known: a price of {PRICE_IF_UNKNOWN:g} {currency} is assumed, so "
+            "that their profit counts units. Bring price or unit_cost."
+        )
+    return told
+
+
+def _of(some: int, size: int) -> str:
+    return ("the only item" if size == 1 else f"all {size:,} items") if some == size else f"{some:,} of {size:,} items"
 
 
 def _learned(history: pl.DataFrame, train: tuple[int, int]) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from ropewalk.systems.inventory import data_periods
 from ropewalk.systems.inventory.config import Config, seed_of, small
 from ropewalk.systems.inventory.data import data, snapshot
 from ropewalk.systems.inventory.data_demo import FOLDER, WEEK_1, read_demo
-from ropewalk.systems.inventory.data_items import ITEMS
+from ropewalk.systems.inventory.data_items import ITEMS, said
 from ropewalk.systems.inventory.data_made import read_made
 from ropewalk.systems.inventory.data_read import LINE, Raw
 
@@ -201,6 +201,26 @@ def test_without_any_price_money_counts_units_and_that_is_said():
     assert set(made.tables["history"]["price"]) == {1.0}
     assert set(made.tables["items"]["unit_cost_usd"]) == {0.7}
     assert made.notes["items"]["price_assumed"] == 2
+    assert said(made.notes["items"], "EUR") == [
+        "Neither price nor unit cost of all 2 items is known: a price of 1 EUR is assumed, so that their profit counts units. "
+        "Bring price or unit_cost."
+    ]
+
+
+def test_what_is_assumed_of_the_money_is_told_item_by_item_and_in_a_sentence():
+    rows = daily(items="abc")
+    table = lines(rows, price=[4.0 if item == "a" else None for _, item, _ in rows])
+    table = table.with_columns(unit_cost=pl.when(pl.col("item") == "b").then(2.8))
+    job, heard = with_seed(0), []
+    job.note = heard.append
+    made = snapshot(Config(sales="t", gross_margin=0.3), Raw(table, ""), job)
+    known = made.tables["items"].select("item", "price_usd", "price_known", "unit_cost_known").sort("item").rows()
+    assert known == [("a", 4.0, True, False), ("b", pytest.approx(4.0), False, True), ("c", 1.0, False, False)]
+    told = said(made.notes["items"], "USD")
+    assert told[0] == "The unit cost of 1 of 3 items is assumed: (1 - 0.3) x median price paid in training."
+    assert told[1] == "The price of 1 of 3 items is assumed: unit cost / (1 - 0.3)."
+    assert told[2].startswith("Neither price nor unit cost of 1 of 3 items is known: a price of 1 USD is assumed")
+    assert heard == told
 
 
 def test_new_items_are_kept_when_they_are_listed_as_new():

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "item", "site", "name", "order_now", "expected_arrival", "order_up_to", "p_stock_out", "p_stock_out_covered",
-    "expected_profit_usd", "on_hand", "on_order", "expected_demand", "order_value_usd", "supplier", "reason",
+    "expected_profit_usd", "on_hand", "on_order", "expected_demand", "order_value_usd", "supplier", "status", "stock_source",
+    "assumed", "reason",
 )  # fmt: skip
 LIKELY = 0.5  # from this chance on an item counts as likely to run out
 FORMULA = r"^[=+\-@\t\r\n]"  # what a spreadsheet takes for the beginning of a formula
@@ -30,8 +31,10 @@ def orders(dataset: Dataset, model: Model, requests: pl.DataFrame) -> pl.DataFra
     `requests`: as `requests_now` makes them. Items that are not ordered stay in the plan, with their reason.
     """
     answers = {name: _series(name, values) for name, values in model.predict(columns(requests)).items()}
-    terms = dataset.table("items").select("item", "site", "name", "supplier").collect()
-    gone = pl.col("status") == "discontinued" if "status" in requests.columns else pl.lit(False)
+    guessed = [pl.when(~pl.col(f"{n}_known")).then(pl.lit(n.replace("_", " "))) for n in ("price", "unit_cost")]
+    assumed = pl.concat_str(guessed, separator=", ", ignore_nulls=True).alias("assumed")
+    terms = dataset.table("items").select("item", "site", "name", "supplier", assumed).collect()
+    gone = pl.col("status") == "discontinued"
     have = pl.format(DISCONTINUED.replace("{have}", "{} on hand"), pl.col("on_hand").round(0).cast(pl.Int64))
     return (
         requests.with_columns(list(answers.values()))

@@ -2,7 +2,7 @@
 
 orders.parquet, .csv     what to order now, for every item
 changes.parquet, .csv    the lines that differ from the last plan, and why
-requests.parquet         what the model was asked: its `predict` on these rows gives the orders again
+requests.parquet         what the model was asked, as the service takes it: the answers to these rows are the orders
 plan.json                totals, and which data, code, config, run and release are behind them
 report.html              one page that needs no network
 """
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ropewalk.systems.inventory.config import Config
+from ropewalk.systems.inventory.contract import REQUEST
+from ropewalk.systems.inventory.data_items import said
 from ropewalk.systems.inventory.orders import orders, totals, write
 from ropewalk.systems.inventory.orders_changes import Plan, changes, last
 from ropewalk.systems.inventory.report import report_page
@@ -36,7 +38,7 @@ def outputs(outcome: Outcome[Config]) -> None:
     _tell(outcome, 1)
     plan = orders(outcome.dataset, outcome.model, asked)
     write(plan, outcome.folder, "orders")
-    asked.write_parquet(outcome.folder / "requests.parquet")
+    asked.select(REQUEST.names).write_parquet(outcome.folder / "requests.parquet")
     _tell(outcome, 2)
     now = Plan(plan, asked, _release(outcome))
     before = last(outcome.previous, _release_of(outcome.previous))
@@ -44,7 +46,7 @@ def outputs(outcome: Outcome[Config]) -> None:
     write(changed, outcome.folder, "changes")
     outcome.job.note(f"changes: {sentence}")
     _tell(outcome, 3)
-    facts = plan_facts(outcome, plan, changed, sentence) | {"stock": _stock_sources(asked)}
+    facts = plan_facts(outcome, plan, changed, sentence)
     (outcome.folder / "plan.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (outcome.folder / "report.html").write_text(report_page(outcome, plan, changed, facts), encoding="utf-8")
     _tell(outcome, 4)
@@ -56,6 +58,8 @@ def plan_facts(outcome: Outcome[Config], plan: pl.DataFrame, changed: pl.DataFra
     return {
         "as_of": outcome.dataset.as_of.date().isoformat(),
         "totals": totals(plan),
+        "assumed": said(outcome.dataset.notes["items"], outcome.config.currency),
+        "stock": dict(plan.group_by("stock_source").len().sort("stock_source").rows()),  # where that of now comes from
         "changes": {"lines": changed.height, "sentence": sentence},
         "verdict": outcome.verdict,
         "lineage": {
@@ -71,13 +75,6 @@ def plan_facts(outcome: Outcome[Config], plan: pl.DataFrame, changed: pl.DataFra
         },
         "config": outcome.config.model_dump(mode="json"),
     }
-
-
-def _stock_sources(asked: pl.DataFrame) -> dict[str, int]:
-    """Where the stock of now comes from -> items."""
-    if "stock_source" not in asked.columns:
-        return {}
-    return dict(asked.group_by("stock_source").len().sort("stock_source").rows())
 
 
 def _release(outcome: Outcome[Config]) -> str:

@@ -7,6 +7,8 @@ import json
 import polars as pl
 import pytest
 
+from ropewalk.spine.serving.requests import Requests
+from ropewalk.systems.inventory.contract import REQUEST
 from ropewalk.systems.inventory.outputs import outputs
 from ropewalk.systems.inventory.outputs_made import made_outcome
 from ropewalk.systems.inventory.requests import columns
@@ -43,6 +45,15 @@ def test_the_plan_can_be_made_again_from_its_requests(lives):
     again = pl.DataFrame({"item": asked["item"], "again": outcome.model.predict(columns(asked))["order_now"]})
     both = pl.read_parquet(outcome.folder / "orders.parquet").join(again, on="item")
     assert (both["order_now"] == both["again"]).all()
+
+
+def test_what_the_model_was_asked_is_what_a_service_is_sent(lives):
+    """One column more and the service refuses the row."""
+    asked = pl.read_parquet(lives[0].folder / "requests.parquet")
+    assert asked.columns == list(REQUEST.names)
+    rows, _ = Requests(REQUEST).decode(asked.write_json().encode())
+    assert len(rows) == asked.height
+    assert {"status", "stock_source"} <= set(pl.read_parquet_schema(lives[0].folder / "orders.parquet"))
 
 
 def test_the_lineage_of_an_order_is_beside_it(lives):

@@ -10,6 +10,7 @@ import polars as pl
 from ropewalk import config as configs
 from ropewalk.methods import html
 from ropewalk.methods.html import Head, Html, tag
+from ropewalk.systems.inventory import data_items
 from ropewalk.systems.inventory.report_view import View, count, span
 
 COSTS = ("gross_margin", "holding_per_year", "lost_sale_usd", "order_cost_usd", "lead_time_periods", "review_every_periods",
@@ -60,8 +61,7 @@ def _facts(view: View) -> Html:
         f"{filled.get('rows_filled_with_zero', 0):,} item-{word}s had no row: {data.get('missing_rows', '')}.",
         _censored(censored),
         f"{prices.get('prices_filled', 0):,} item-{word}s without a price got the last one known.",
-        f"Unit cost was assumed for {items.get('unit_cost_assumed', 0):,} of {count(items.get('items', 0), 'item')}"
-        + (f": {items['unit_cost_rule']}." if items.get("unit_cost_rule") else "."),
+        *data_items.said(items, view.config.currency),
         f"Stock is {stock.get('stock', 'as given')}; {stock.get('stock_missing', 0):,} items had none in the data.",
     ]
     if data.get("periods_without_rows"):

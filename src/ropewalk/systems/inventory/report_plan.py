@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 
 from ropewalk.methods import html
 from ropewalk.methods.html import Card, Head, Html, tag
+from ropewalk.systems.inventory import data_items
 from ropewalk.systems.inventory.report_view import View, capital, chance, count, day, named, short, why
 
 TOP = 8  # lines that are shown; the files have all
@@ -85,16 +84,8 @@ def who_is_live(view: View) -> str:
 def what_the_data_is(view: View) -> Html:
     """What the money rests on, where a reader cannot miss it."""
     items = view.data.get("items", {})
-    said = [str(view.data.get("about", "")), _about_costs(items), _about_stock(view)]
+    said = [str(view.data.get("about", "")), *data_items.said(items, view.config.currency), _about_stock(view)]
     return html.note("info", tag("p", " ".join(s for s in said if s)))
-
-
-def _about_costs(items: dict[str, Any]) -> str:
-    assumed, size = items.get("unit_cost_assumed", 0), items.get("items", 0)
-    if not assumed:
-        return ""
-    which = "every item" if assumed == size else f"{assumed:,} of {count(size, 'item')}"
-    return f"The purchase cost of {which} is assumed: {items.get('unit_cost_rule', 'from a margin')}."
 
 
 def _about_stock(view: View) -> str:

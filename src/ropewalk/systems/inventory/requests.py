@@ -183,7 +183,7 @@ def held_out(config: Config, dataset: Dataset, model: InventoryModel) -> HeldOut
 
 
 def requests_now(config: Config, dataset: Dataset, model: InventoryModel) -> pl.DataFrame:
-    """A request for every item as of the end of the history, with `stock_source`.
+    """A request for every item as of the end of the history; beside the contract's columns `stock_source` and `status`.
 
     Where stock is made up (the demo), it is what the model's own replay has left, so that the plan continues the report.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ropewalk.systems.inventory.data_items import said
 from ropewalk.types import Dataset, Report
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def report_text(config: Config, dataset: Dataset, report: Report) -> str:
         f"{notes['items']:,} items; trained {cuts['train']['from']} to {cuts['train']['to']}, chosen to {cuts['choose']['to']}, "
         f"replayed {replay['from']} to {replay['to']} ({replay['periods']} {config.period}s), once.",
         set_aside(dataset),
+        *said(dataset.notes["items"], config.currency),
         "",
         policies(report, config.currency),
         "",
