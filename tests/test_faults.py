@@ -222,6 +222,63 @@ def test_a_corrupt_checkpoint_is_told_and_the_training_begins_anew(world):
     assert world.facts() == expected
 
 
+# -- trainings that nobody continues --
+
+CHECKPOINT = "ropewalk.spine.compute.job:StageJob.checkpoint"
+
+
+def left(world):
+    """(keys of checkpoints, of scratch folders)"""
+    store = world.folder / ".ropewalk"
+    return tuple({path.name for path in (store / where).glob("*")} for where in ("objects/checkpoints", "stages"))
+
+
+def untouched_for(world, days):
+    for path in (world.folder / ".ropewalk").rglob("*"):
+        if path.is_relative_to(world.folder / ".ropewalk" / "stages") or "checkpoints" in path.parts:
+            os.utime(path, times=(time.time() - days * 86_400,) * 2)
+
+
+def test_a_killed_training_that_nobody_continues_goes_when_it_is_old(world):
+    world.before("train")
+    assert world.run("train", COIN, call=CHECKPOINT, nth=3).code == -signal.SIGKILL
+    (key,) = left(world)[0]
+    store = {"store": str(world.folder / ".ropewalk")}
+    assert api.gc(forget_days=1, **store).unfinished == ()
+    untouched_for(world, days=2)
+    assert api.gc(**store).unfinished == ()
+    assert api.gc(forget_days=3, **store).unfinished == ()
+    tried = api.gc(dry_run=True, forget_days=1, **store)
+    assert left(world) == ({key}, {key})
+    done = api.gc(forget_days=1, **store)
+    assert tried.unfinished == done.unfinished == (key,)
+    assert "1 unfinished stages" in str(done)
+    assert left(world) == (set(), set())
+    again = world.run("train", COIN, "--json")
+    assert again.code == 0
+    assert '"resumed_from": null' in again.out
+
+
+def test_a_training_that_runs_is_left_alone_however_old_its_files_are(world):
+    world.before("train")
+    assert world.run("train", COIN, call=CHECKPOINT, nth=3).code == -signal.SIGKILL
+    (dead,) = left(world)[0]
+    running = world.forks.start("train", COIN, "--set", "steps=300", "--json", "--quiet", cwd=world.folder)
+    while len(left(world)[0]) < 2:
+        time.sleep(0.005)
+    os.kill(running, signal.SIGSTOP)
+    (alive,) = left(world)[0] - {dead}
+    untouched_for(world, days=100)
+    for dry in (True, False):
+        assert api.gc(dry_run=dry, forget_days=0, store=str(world.folder / ".ropewalk")).unfinished == (dead,)
+    assert left(world) == ({alive}, {alive})
+    os.kill(running, signal.SIGCONT)
+    done = world.forks.wait(running, 60)
+    assert done.code == 0, done.err
+    assert '"attempts": 1' in done.out
+    world.nothing_left()
+
+
 # -- at once --
 
 

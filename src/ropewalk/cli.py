@@ -237,7 +237,7 @@ def _add_own(verb: str, sub: argparse.ArgumentParser) -> None:
             "--forget-days",
             type=float,
             metavar="D",
-            help="also forget runs and datasets older than D days that no release needs",
+            help="also forget runs, datasets and unfinished trainings older than D days that no release needs",
         )
 
 

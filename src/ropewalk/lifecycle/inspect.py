@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ropewalk.errors import MissingError
-from ropewalk.lifecycle import records
+from ropewalk.lifecycle import leftovers, records
 from ropewalk.store import GcReport, Record, Store
+from ropewalk.store.blobs import DAY
 
 
 def runs(store: Store, system: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
@@ -73,14 +74,10 @@ def _resolve(store: Store, what: str) -> Record:
 def gc(store: Store, *, dry_run: bool = False, forget_days: float | None = None) -> GcReport:
     """Remove what nothing refers to, and nothing else: blobs, and what killed processes left behind."""
     report = store.gc(dry_run=dry_run, forget_days=forget_days)
-    scratch = _finished_scratch(store)
+    scratch = leftovers.finished_scratch(store)
+    before = time.time() - forget_days * DAY if forget_days is not None else None
+    unfinished = leftovers.give_up(store, before, dry_run) if before is not None else ()
     if not dry_run:
         for folder in scratch:
             shutil.rmtree(folder, ignore_errors=True)
-    return replace(report, temporary=(*report.temporary, *map(str, scratch)))
-
-
-def _finished_scratch(store: Store) -> list[Path]:
-    """Scratch folders of stages whose result is kept: their process died between the two."""
-    folders = sorted((store.local / "stages").glob("*"))
-    return [folder for folder in folders if store.record(f"stage-{folder.name}") is not None]
+    return replace(report, temporary=(*report.temporary, *map(str, scratch)), unfinished=unfinished)

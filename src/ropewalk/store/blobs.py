@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -41,6 +42,10 @@ class Place(Protocol):
 
     def size(self, key: str) -> int | None: ...
 
+    def changed(self, key: str) -> float | None:
+        """When the key was last written, in seconds since 1970."""
+        ...
+
     def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
         """(key, bytes) of every key that starts with `prefix`, which ends at a slash."""
         ...
@@ -70,8 +75,6 @@ def temporary(folder: Path) -> Path:
 
 def abandoned(folder: Path) -> list[Path]:
     """Temporary names in `folder` whose writer is dead; those of another host after a day."""
-    import time
-
     found: list[Path] = []
     try:
         entries = list(os.scandir(folder))
@@ -226,6 +229,13 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def changed(self, key: str) -> float | None:
+        self.requests["head"] += 1
+        try:
+            return (self.root / key).stat().st_mtime
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
     def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
         self.requests["list"] += 1
         for folder, _, files in os.walk(self.root / prefix):
@@ -290,6 +300,7 @@ class Memory:
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
         self._bytes: dict[str, bytes] = {}
+        self._times: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def put(self, key: str, data: bytes | Path, *, durable: bool, absent: bool) -> bool:
@@ -298,7 +309,7 @@ class Memory:
         with self._lock:
             if absent and key in self._bytes:
                 return False
-            self._bytes[key] = whole
+            self._bytes[key], self._times[key] = whole, time.time()
         return True
 
     def get(self, key: str) -> bytes | None:
@@ -315,6 +326,10 @@ class Memory:
         whole = self._bytes.get(key)
         return None if whole is None else len(whole)
 
+    def changed(self, key: str) -> float | None:
+        self.requests["head"] += 1
+        return self._times.get(key)
+
     def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
         self.requests["list"] += 1
         with self._lock:
@@ -326,6 +341,7 @@ class Memory:
         with self._lock:
             for key in keys:
                 self._bytes.pop(key, None)
+                self._times.pop(key, None)
 
     def sync(self, keys: Iterable[str]) -> None:
         pass

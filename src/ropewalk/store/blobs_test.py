@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,12 @@ def test_an_object_is_replaced_listed_and_deleted(store):
     store.delete_object("checkpoints/k/1")
     store.delete_object("checkpoints/k/1")
     assert store.list_objects("checkpoints/") == ["checkpoints/k/2"]
+
+
+def test_an_object_knows_when_it_was_put(store):
+    assert store.object_time("checkpoints/k") is None
+    store.put_object("checkpoints/k", b"1")
+    assert abs(store.object_time("checkpoints/k") - time.time()) < 10
 
 
 @pytest.mark.parametrize("key", ["", "/a", "a/", "a//b", "../a", "a/../b", "a\\b"])

@@ -39,6 +39,7 @@ class GcReport:
     records: tuple[str, ...] = ()  # ids of datasets, runs and reports that were forgotten for their age
     objects: tuple[str, ...] = ()  # keys of checkpoints whose stage has finished
     temporary: tuple[str, ...] = ()  # half-written files of dead writers
+    unfinished: tuple[str, ...] = ()  # keys of stages that were killed long ago: checkpoint and scratch
     sessions: int = 0
     leases: int = 0
 
@@ -52,6 +53,8 @@ class GcReport:
         ]
         if self.records:
             parts.append(f"{len(self.records)} old records")
+        if self.unfinished:
+            parts.append(f"{len(self.unfinished)} unfinished stages")
         return f"{'would remove' if self.dry_run else 'removed'} {', '.join(parts)}; kept {self.kept} blobs"
 
 

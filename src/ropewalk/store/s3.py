@@ -152,6 +152,12 @@ class S3:
         except self._absent:
             return None
 
+    def changed(self, key: str) -> float | None:
+        try:
+            return float(self._ask("head", key, lambda: self._obs.head(self._store, key)["last_modified"]).timestamp())
+        except self._absent:
+            return None
+
     def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
         def request() -> list[tuple[str, int]]:
             pages = self._obs.list(self._store, prefix=prefix.rstrip("/"))

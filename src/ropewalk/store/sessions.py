@@ -244,14 +244,19 @@ def lease(
         sessions.end(session)
 
 
-def reap_holder(sql: Sql, key: str) -> None:
-    """Take the lease from a holder that is dead; its session goes with its next collection."""
+def is_leased(sql: Sql, key: str) -> bool:
+    """Does somebody who lives hold it?"""
     held = sql.all(
         "SELECT s.id, s.what, s.host, s.pid, s.start, s.beat FROM leases l LEFT JOIN sessions s ON s.id = l.session "
         "WHERE l.key = ?",
         key,
     )
-    if held and (held[0][0] is None or is_dead(held[0], sql.now())):
+    return bool(held) and held[0][0] is not None and not is_dead(held[0], sql.now())
+
+
+def reap_holder(sql: Sql, key: str) -> None:
+    """Take the lease from a holder that is dead; its session goes with its next collection."""
+    if not is_leased(sql, key):
         sql.do("DELETE FROM leases WHERE key = ?", key)
 
 

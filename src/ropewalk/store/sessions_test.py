@@ -75,6 +75,16 @@ def test_a_holder_on_another_host_is_taken_over_when_its_heart_is_silent(shared)
     process.wait()
 
 
+def test_a_lease_is_held_while_its_holder_lives(shared):
+    process = holder(shared)
+    with shared.open() as store:
+        assert store.is_leased("train")
+        assert not store.is_leased("evaluate")
+        process.kill()
+        process.wait()
+        assert not store.is_leased("train")
+
+
 def test_a_lease_that_was_taken_over_is_noticed_by_its_holder(memory):
     with memory.lease("train") as mine:
         mine.check()

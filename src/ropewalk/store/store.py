@@ -223,12 +223,17 @@ class Store:
     def put_object(self, key: str, data: bytes, durable: bool = True, if_absent: bool = False) -> bool:
         """Replace the object `key` atomically. False: `if_absent` was asked for and it was there.
 
-        Keys `checkpoints/<stage>` (and below) go with the first collection after the record `stage-<stage>` was kept.
+        Keys `checkpoints/<stage>` (and below) go with the first collection after the record `stage-<stage>` was kept. Those
+        of stages that were never finished are the lifecycle's to give up.
         """
         return self._place.put(_object(key), data, durable=durable, absent=if_absent)
 
     def get_object(self, key: str) -> bytes | None:
         return self._place.get(_object(key))
+
+    def object_time(self, key: str) -> float | None:
+        """When the object was put, in seconds since 1970."""
+        return self._place.changed(_object(key))
 
     def list_objects(self, prefix: str = "") -> list[str]:
         """Keys that start with `prefix`, sorted."""
@@ -261,6 +266,10 @@ class Store:
     ) -> contextlib.AbstractContextManager[work.Lease]:
         """Be the only holder of `key`, across processes and hosts. `wait=False`: ConflictError when it is held."""
         return work.lease(self._sessions, self._index, key, wait, on_wait)
+
+    def is_leased(self, key: str) -> bool:
+        """Does a living process hold `key`?"""
+        return self._index.run(lambda sql: work.is_leased(sql, key))
 
     def _touch(self, hash: str) -> None:
         session = self._sessions.current()
