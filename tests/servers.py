@@ -1,6 +1,6 @@
 """Real servers for tests: S3 (SeaweedFS) and PostgreSQL on free ports of this machine, and a proxy that makes trouble.
 
-Each is a context manager. `Absent` says what to install; the fixtures in conftest.py turn it into a skipped test.
+Each is a context manager. `Absent` says what to install; the fixtures in the root's conftest.py turn it into a skipped test.
 """
 
 import contextlib

@@ -8,13 +8,11 @@ import os
 import sys
 import threading
 import time
-import uuid
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-import servers
 from ropewalk import api, catalogue
 from ropewalk.config import Source, setting
 from ropewalk.errors import GateError, MissingError, StoreError
@@ -363,38 +361,16 @@ def test_what_is_forgotten_for_its_age_is_made_again_when_it_is_wanted():
 # -- S3 and PostgreSQL --
 
 
-@pytest.fixture(scope="module")
-def s3_server():
-    pytest.importorskip("obstore")
-    try:
-        with servers.s3() as env:
-            yield env
-    except servers.Absent as absent:
-        pytest.skip(str(absent))
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    pytest.importorskip("psycopg")
-    try:
-        with servers.postgres() as server:
-            yield server
-    except servers.Absent as absent:
-        pytest.skip(str(absent))
-
-
 @pytest.fixture
-def bucket(s3_server, monkeypatch, tmp_path):
+def bucket(make_address):
     """The address of an empty store on S3."""
-    for name, value in s3_server.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("ROPEWALK_LOCAL", str(tmp_path / "local"))
-    return f"s3://ropewalk/{uuid.uuid4().hex[:12]}"
+    return make_address("s3+sqlite").url
 
 
 @pytest.fixture
-def database(postgres):
-    return postgres.database(f"d{uuid.uuid4().hex[:12]}")
+def database(make_address):
+    """The address of an empty index in PostgreSQL."""
+    return make_address("local+postgres").index
 
 
 def compared(life):
@@ -433,53 +409,43 @@ def test_an_unchanged_stage_asks_s3_for_nothing(bucket, database):
         assert sum(p.lane.store.requests.values()) == 0
 
 
-def test_a_life_goes_on_while_s3_fails_every_third_request(bucket, database, s3_server, monkeypatch):
-    proxy = servers.Trouble(int(s3_server["AWS_ENDPOINT_URL"].rpartition(":")[2]))
-    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-    proxy.plan = [None, None, 500, None, 503, None, "cut"] * 100
-    try:
-        life = api.live(COIN, out="out", store=bucket, index=database)
-    finally:
-        proxy.close()
+def test_a_life_goes_on_while_s3_fails_every_third_request(bucket, database, trouble):
+    trouble.plan = [None, None, 500, None, 503, None, "cut"] * 100
+    life = api.live(COIN, out="out", store=bucket, index=database)
     assert compared(life) == compared(api.live(COIN, out="disk"))
-    assert len(proxy.plan) < 690, "the life did not go through the proxy"
+    assert len(trouble.plan) < 690, "the life did not go through the proxy"
 
 
-def test_s3_that_stays_away_is_told_and_the_life_continues_when_it_is_back(bucket, database, s3_server, monkeypatch):
-    proxy = servers.Trouble(int(s3_server["AWS_ENDPOINT_URL"].rpartition(":")[2]))
-    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+def test_s3_that_stays_away_is_told_and_the_life_continues_when_it_is_back(bucket, database, trouble, monkeypatch):
     monkeypatch.setenv("ROPEWALK_RETRY_S", "0.5")
     counted = Counted()
     counted_train = counted.system.train
 
     def train(config, dataset, job, start):
-        if proxy.always is None and counted.calls.count("train") == 0:
-            proxy.always = 500
+        if trouble.always is None and counted.calls.count("train") == 0:
+            trouble.always = 500
         return counted_train(config, dataset, job, start)
 
     train.__module__ = coin.train.__module__
     system = dataclasses.replace(counted.system, train=train)
-    try:
-        with pytest.raises(StoreError, match="500"):
-            api.live(system, out="out", store=bucket, index=database)
-        proxy.always = None
-        life = api.live(system, out="out", store=bucket, index=database)
-    finally:
-        proxy.close()
+    with pytest.raises(StoreError, match="500"):
+        api.live(system, out="out", store=bucket, index=database)
+    trouble.always = None
+    life = api.live(system, out="out", store=bucket, index=database)
     assert life.release.stage == "live"
     assert counted.calls.count("data") == 1
 
 
-def test_postgres_that_is_away_for_a_while_in_the_middle_of_a_life_is_waited_for(bucket, postgres, database):
+def test_postgres_that_is_away_for_a_while_in_the_middle_of_a_life_is_waited_for(bucket, database, postgres_server):
     counted = Counted()
     counted_train, back = counted.system.train, threading.Event()
 
     def train(config, dataset, job, start):
-        postgres.stop()
+        postgres_server.stop()
 
         def start_again():
             time.sleep(2)
-            postgres.start()
+            postgres_server.start()
             back.set()
 
         threading.Thread(target=start_again).start()
@@ -493,13 +459,13 @@ def test_postgres_that_is_away_for_a_while_in_the_middle_of_a_life_is_waited_for
     assert life.served["rows"] == 100
 
 
-def test_postgres_that_stays_away_is_told(postgres, database, monkeypatch):
+def test_postgres_that_stays_away_is_told(database, postgres_server, monkeypatch):
     monkeypatch.setenv("ROPEWALK_RETRY_S", "0.3")
     api.data(COIN, index=database)
-    postgres.stop()
+    postgres_server.stop()
     try:
         with pytest.raises(StoreError, match="postgresql://"):
             api.train(COIN, index=database)
     finally:
-        postgres.start()
+        postgres_server.start()
     assert api.train(COIN, index=database).resumed_from is None

@@ -1,34 +1,19 @@
 """Tables on a real S3 server: a file, a folder, a fingerprint that changes, a sentence for what is not there."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
 from ropewalk.errors import RopewalkError
 from ropewalk.spine.data import sources
 
 
-def _servers():
-    spec = importlib.util.spec_from_file_location("ropewalk_test_servers", Path(__file__).parent / "servers.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def bucket():
-    servers = _servers()
-    obstore = pytest.importorskip("obstore", reason="needs pip install 'ropewalk[s3]'")
-    with pytest.MonkeyPatch.context() as patch:
-        try:
-            with servers.s3() as env:
-                for name, value in env.items():
-                    patch.setenv(name, value)
-                options = {"endpoint": env["AWS_ENDPOINT_URL"], "client_options": {"allow_http": True}}
-                yield lambda key, data: obstore.put(obstore.store.S3Store("ropewalk", **options), key, data)
-        except servers.Absent as absent:
-            pytest.skip(str(absent))
+@pytest.fixture
+def bucket(s3_server, monkeypatch):
+    """Puts bytes under a key."""
+    obstore = pytest.importorskip("obstore")
+    for name, value in s3_server.items():
+        monkeypatch.setenv(name, value)
+    options = {"endpoint": s3_server["AWS_ENDPOINT_URL"], "client_options": {"allow_http": True}}
+    return lambda key, data: obstore.put(obstore.store.S3Store("ropewalk", **options), key, data)
 
 
 def test_a_file_and_a_folder_are_read(bucket):
