@@ -6,6 +6,7 @@ import re
 import time
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -54,12 +55,17 @@ class Doubler:
         raise NotImplementedError
 
 
+def stored(events):
+    """As a store would read them back."""
+    return msgspec.json.decode(msgspec.json.encode(events))
+
+
 class Service:
     """An application, its model and what the store got."""
 
     def __init__(self, folder, key=None, **limits):
         self.events, self.model = [], Doubler()
-        self.journal = Journal(folder, self.events.extend, seal_s=0.01)
+        self.journal = Journal(folder, lambda batch: self.events.extend(stored(batch)), seal_s=0.01)
         self.app = App(Requests(CONTRACT), Answers(ANSWERS), self.journal, Limits(**limits), key)
         routes = [Route("/hello", lambda _: PlainTextResponse("hello"))]
         self.app.pages = pages(self.app, openapi("toy", CONTRACT, ANSWERS), docs_page("toy", CONTRACT, ANSWERS), routes)

@@ -124,7 +124,7 @@ def _answer(
         latency, at = (time.perf_counter() - start) / len(ids), datetime.now(UTC)
         shared = {"at": at, "release": release, "latency_s": latency, "state": "", "schema": 1}
         said = zip(ids, chunk.rows, answers.rows(columns, len(ids)), strict=True)
-        events([{"id": i, "request": msgspec.to_builtins(row), "answer": answer, **shared} for i, row, answer in said])
+        events([{"id": i, "request": row, "answer": answer, **shared} for i, row, answer in said])
     return ids, columns
 
 

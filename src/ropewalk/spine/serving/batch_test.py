@@ -9,6 +9,7 @@ import time
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -107,7 +108,7 @@ def test_a_file_is_answered_as_the_service_would_answer_its_rows(tmp_path, read,
     assert (summary.rows, summary.answered, summary.set_aside, summary.quarantine) == (130, 130, 0, None)
     assert [e["id"] for e in events] == found["event_id"].to_list()
     assert [e["answer"] for e in events] == expected
-    assert events[0]["request"] == {**sent[0], "n": 2}
+    assert msgspec.to_builtins(events[0]["request"]) == {**sent[0], "n": 2}
     assert seen[-1] == (130, 130)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([source.name, target.name])
 

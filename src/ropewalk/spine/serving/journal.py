@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 
 log = logging.getLogger("ropewalk.serving")
-Append = Callable[[Sequence[Mapping[str, Any]]], None]
+Append = Callable[[Sequence[Mapping[str, Any]]], None]  # `request` and `answer` are msgspec.Raw: JSON already
 SUFFIX = ".events.jsonl"
 
 
@@ -43,7 +43,14 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     schema: int = 1
 
 
-_read = msgspec.json.Decoder(Line)
+class _Written(Line, frozen=True, gc=False):
+    """The same read back: what a caller sent and got stays JSON, since the store keeps it as it is."""
+
+    request: msgspec.Raw
+    answer: msgspec.Raw
+
+
+_read = msgspec.json.Decoder(_Written)
 
 
 class Segment:

@@ -1,9 +1,9 @@
-"""Requests that arrive within a millisecond are answered by one call of the model.
+"""Requests that arrive together are answered by one call of the model.
 
-A call has a cost of its own (numpy's hundred small steps), a row in it costs little. A lone caller is answered at once: the
-wait begins only when lately several requests came together, and then the millisecond is won back in the queue. That is
-sound because a model's answers do not depend on how rows are batched; where they do (`contract.joint_by`), every request
-stays alone.
+A call has a cost of its own (numpy's hundred small steps), a row in it costs little. So a request waits for as many others
+as came together lately, but never longer than a call takes (a millisecond, the loop's own resolution, where that is less):
+the wait is won back in the queue. A lone caller is answered at once. That is sound because a model's answers do not depend
+on how rows are batched; where they do (`contract.joint_by`), every request stays alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from ropewalk.types import Model
 
 MOST = 64  # rows of a shared call, and of a request that shares
 WAIT_S = 0.001  # the event loop's own resolution
-CROWD = 1.3  # requests a call, lately, from which waiting pays
+CROWD = 1.3  # requests together, lately, from which waiting pays
+FORGET = 0.05  # of a larger crowd, at each call: fifteen calls to half of it
 Rows = list[dict[str, Any]]
 
 
@@ -30,6 +31,7 @@ class _Batch:
     deadline: float  # the last one's
     rows: list[Any] = field(default_factory=list)
     parts: list[tuple[int, int, asyncio.Future[Rows]]] = field(default_factory=list)
+    begun: bool = False
 
 
 class Together:
@@ -39,31 +41,43 @@ class Together:
         self._requests, self._answers = requests, answers
         self._alone = bool(requests.contract.joint_by)
         self._open: _Batch | None = None
-        self._crowd = 1.0  # requests a call, lately
+        self._crowd = 1.0  # requests that came together lately
         self._running: set[asyncio.Task[None]] = set()
 
     async def answer(self, model: Model, caller: Caller, rows: list[Any], deadline: float) -> Rows:
         """Answers of one request's rows, in order. TimeoutError when `deadline` (perf_counter) passes."""
         if self._alone or len(rows) > MOST:
             return await caller.call(lambda: self._predict(model, rows), len(rows), deadline)
+        loop = asyncio.get_running_loop()
         batch = self._open
         if batch is None or batch.model is not model or len(batch.rows) + len(rows) > MOST:
-            batch = self._open = _Batch(model, caller, deadline)
-            loop = asyncio.get_running_loop()
-            if self._crowd < CROWD or caller.seconds < WAIT_S / 10:
+            if batch is not None:
                 loop.call_soon(self._run, batch)
+            batch = self._open = _Batch(model, caller, deadline)
+            if self._crowd >= CROWD and caller.seconds >= WAIT_S / 10:
+                loop.call_later(max(WAIT_S, caller.seconds), self._give_up, batch)
             else:
-                loop.call_later(WAIT_S, self._run, batch)
-        future: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
+                loop.call_soon(self._run, batch)
+        future: asyncio.Future[Rows] = loop.create_future()
         batch.parts.append((len(batch.rows), len(batch.rows) + len(rows), future))
         batch.rows += rows
         batch.deadline = max(batch.deadline, deadline)
+        if len(batch.parts) == round(self._crowd):
+            loop.call_soon(self._run, batch)
         return await future
 
+    def _give_up(self, batch: _Batch) -> None:
+        """The time is over; what lies in the sockets by now comes along: the loop reads them before the second turn."""
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._run, batch)
+
     def _run(self, batch: _Batch) -> None:
+        if batch.begun:
+            return
+        batch.begun = True
         if self._open is batch:
             self._open = None
-        self._crowd = 0.8 * self._crowd + 0.2 * len(batch.parts)
+        self._crowd = max(len(batch.parts), self._crowd - FORGET * (self._crowd - len(batch.parts)))
         if batch.caller.expected(len(batch.rows)) < INLINE_S:
             try:
                 found = batch.caller.timed(lambda: self._predict(batch.model, batch.rows), len(batch.rows))

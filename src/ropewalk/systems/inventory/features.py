@@ -1,9 +1,10 @@
 """What is known of an item on the day of an order, as the numbers that the forecast and the learned policy read.
 
-Pure NumPy and float32, row by row: this is the path that serves one row. A request is one packed row (`pack`), and all
-functions work on blocks of BLOCK rows (short ones are padded, `in_blocks`), so that each row's answer has the same bits
-however the rows were batched: the linear algebra library always sees the same shapes. One row then costs 100 calls into
-NumPy; few calls matter more than few operations. Letters: N rows, W periods of history, H periods ahead, F features.
+Pure NumPy and float32: this is the path that serves one row. A request is one packed row (`pack`). Rows are padded to
+whole blocks of BLOCK (`in_blocks`) and every matrix product is taken a block at a time (`product`), so that each row's
+answer has the same bits however the rows were batched: the linear algebra library always sees the same shapes. A few rows
+cost what the calls into NumPy cost; few calls matter more than few operations there.
+Letters: N rows, W periods of history, H periods ahead, F features.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ WINDOW = (
     26  # periods of history read: half a year of weeks; older ones weigh under a fifth of the last at any half-life
 )
 HORIZON = 8  # periods ahead forecast: lead time and what an order mostly covers; beyond it the rate of the last
-BLOCK = (
-    16  # rows computed at a time: one row costs little more than a block of one, many rows little more than large ones
-)
+BLOCK = 16  # rows of a matrix product: one row costs little more than a block of one
+PART = 4096  # rows computed at a time: what fits in a cache
 HALF_LIVES = (1.5, 4.0, 12.0)  # periods: the last weeks, the month, the quarter
 PRIOR_PERIODS = 1.0  # a new item's level starts at the pooled level of all items, worth one period of its own history
 YEAR = 52  # periods
 
 AGES = np.arange(WINDOW)[::-1]
 WEIGHTS = np.stack([0.5 ** (AGES / half) for half in HALF_LIVES], axis=1).astype(np.float32)  # [W,3]
+PER_PERIOD = np.float32(1.0 / WEIGHTS[:, 2].sum())
 
 
 class Window(NamedTuple):
@@ -107,8 +108,8 @@ def pack(window: Window, terms: Terms | None = None, stock: Stock | None = None)
     for name in ("price", "plan", "planned", "calendar"):
         rows[:, AT[name]] = getattr(window, name)
     for name, columns in (("terms", terms), ("stock", stock)):
-        if columns is not None:
-            rows[:, AT[name]] = np.stack(columns, axis=1)
+        for at, column in enumerate(columns or (), AT[name].start):
+            rows[:, at] = column
     return rows
 
 
@@ -131,9 +132,9 @@ def describe(rows: Array, prior: float, seasons: bool) -> Described:
     past[:, :4] = rows[:, : 4 * WINDOW].reshape(size, 4, WINDOW)
     np.multiply(past[:, 1:2], past[:, 1:3], out=past[:, 4:6])
     np.multiply(past[:, 3], past[:, 2], out=past[:, 6])
-    sums = (past.reshape(-1, WINDOW) @ WEIGHTS).reshape(size, len(HISTORY), len(HALF_LIVES))
+    sums = product(past.reshape(-1, WINDOW), WEIGHTS, len(HISTORY)).reshape(size, len(HISTORY), len(HALF_LIVES))
     level = (sums[:, 1, 2:] + np.float32(prior * PRIOR_PERIODS)) / (sums[:, 0, 2:] + np.float32(PRIOR_PERIODS))
-    price = sums[:, 3, 2:] * np.float32(1.0 / WEIGHTS[:, 2].sum()) + np.float32(1e-3)
+    price = sums[:, 3, 2:] * PER_PERIOD + np.float32(1e-3)
     per_unit, per_usd = 1.0 / level, 1.0 / price
     sums[:, 1::4] *= per_unit[:, None]  # demand and demand x promotion
     sums[:, 4] *= per_unit * per_unit
@@ -145,7 +146,7 @@ def describe(rows: Array, prior: float, seasons: bool) -> Described:
     np.multiply(rows[:, AT["price"]][:, -1:], per_usd, out=out[:, SUMS + 3 : SUMS + 4])
     out[:, SUMS + 3] += np.float32(0.01)
     out[:, SUMS + 4 : LOGS] = level
-    out[:, :LOGS] = np.log(out[:, :LOGS]) @ CONTRASTS
+    out[:, :LOGS] = product(np.log(out[:, :LOGS]), CONTRASTS)
     out[:, LOGS : LOGS + 1] = rows[:, AT["promo"]][:, -1:]
     usual = sums[:, 2, 2:] / (sums[:, 0, 2:] + np.float32(1.0))
     plan = rows[:, AT["plan"]] - usual
@@ -186,23 +187,22 @@ def window_at(records: Panel, t: int, promo_known_ahead: int) -> Window:
     return Window(past(records.demand), known, past(records.promo), price, plan, planned, calendar)
 
 
+def product(rows: Array, weights: Array, each: int = 1) -> Array:
+    """[N*each,K] @ [K,C] a block at a time, N a multiple of BLOCK: the bits of a row depend on that row alone."""
+    blocks = rows.reshape(len(rows) // (BLOCK * each), BLOCK * each, rows.shape[1])
+    return (blocks @ weights).reshape(len(rows), weights.shape[1])
+
+
 def in_blocks(function: Callable[..., tuple[Array, ...]], *columns: Array) -> tuple[Array, ...]:
-    """`function` of blocks of exactly BLOCK rows, joined and cut to the rows given; the last block is padded with its
-    own last row. A row's bits depend on that row alone."""
+    """`function` of whole blocks of rows, at most PART at a time, joined and cut to the rows given; the last block is
+    padded with its own last row."""
     size = len(columns[0])
-    if size <= BLOCK:
+    if size <= PART:
         return tuple(a[:size] for a in function(*(_padded(c) for c in columns)))
-    answers = []
-    for start in range(0, size, BLOCK):
-        answers.append(function(*(_padded(c[start : start + BLOCK]) for c in columns)))
-    return tuple(np.concatenate(a)[:size] for a in zip(*answers, strict=True))
+    parts = [in_blocks(function, *(c[at : at + PART] for c in columns)) for at in range(0, size, PART)]
+    return tuple(np.concatenate(a) for a in zip(*parts, strict=True))
 
 
 def _padded(rows: Array) -> Array:
-    size = len(rows)
-    if size == BLOCK:
-        return rows
-    out = np.empty((BLOCK, *rows.shape[1:]), rows.dtype)
-    out[:size] = rows
-    out[size:] = rows[-1]
-    return out
+    short = -len(rows) % BLOCK
+    return rows if not short else np.concatenate([rows, np.repeat(rows[-1:], short, axis=0)])

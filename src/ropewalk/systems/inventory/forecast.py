@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ropewalk.systems.inventory.features import HORIZON, describe, deviation, in_blocks, pack, window_at
+from ropewalk.systems.inventory.features import HORIZON, describe, deviation, in_blocks, pack, product, window_at
 from ropewalk.systems.inventory.panel import Panel
 from ropewalk.systems.inventory.rules import Known
 
@@ -25,7 +25,6 @@ LOG_EXCESS = (-7.0, 3.0)  # log a_h: from as good as Poisson to a coefficient of
 LOWEST = np.array([-LOG_LIMIT] * HORIZON + [LOG_EXCESS[0]] * HORIZON, np.float32)
 HIGHEST = np.array([LOG_LIMIT] * HORIZON + [LOG_EXCESS[1]] * HORIZON, np.float32)
 CUMULATIVE = np.triu(np.ones((HORIZON, HORIZON), np.float32))
-WIDEST = 2048  # terms of the exact distribution; larger demands use a normal on the cube-root scale
 
 
 @dataclass(frozen=True)
@@ -61,18 +60,18 @@ def standardised(features: Array, centre: Array, width: Array) -> Array:
     return np.minimum(np.maximum(out, -4.0, out=out), 4.0, out=out)
 
 
-def outlook_of_block(model: Forecast, rows: Array, classic: bool = True) -> Outlook:
-    """The forecast of one block of packed rows (features.in_blocks says why). `classic`: the rules on an item's own past
+def outlook_of_blocks(model: Forecast, rows: Array, classic: bool = True) -> Outlook:
+    """The forecast of whole blocks of packed rows (features.in_blocks says why). `classic`: the rules on an item's own past
     need its standard deviation, the learned policy does not."""
     seen = describe(rows, model.prior, model.seasons)
     inputs = standardised(seen.features, model.centre, model.width)
-    hidden = inputs @ model.hidden
+    hidden = product(inputs, model.hidden)
     hidden += model.hidden_bias
-    answer = np.maximum(hidden, 0.0, out=hidden) @ model.out
+    answer = product(np.maximum(hidden, 0.0, out=hidden), model.out)
     answer += model.out_bias
     np.exp(np.minimum(np.maximum(answer, LOWEST, out=answer), HIGHEST, out=answer), out=answer)
     each = answer[:, :HORIZON] * seen.level
-    ahead = each @ CUMULATIVE
+    ahead = product(each, CUMULATIVE)
     spread = np.sqrt(ahead + answer[:, HORIZON:] * (ahead * ahead))
     sd = deviation(seen) if classic else np.empty(len(rows), np.float32)
     return Outlook(inputs, seen.level, seen.price, each, spread, sd)
@@ -80,7 +79,7 @@ def outlook_of_block(model: Forecast, rows: Array, classic: bool = True) -> Outl
 
 def outlook(model: Forecast, rows: Array) -> Outlook:
     """The forecast of any number of packed rows."""
-    return Outlook(*in_blocks(lambda block: outlook_of_block(model, block), rows))
+    return Outlook(*in_blocks(lambda blocks: outlook_of_blocks(model, blocks), rows))
 
 
 def cover(records: Panel) -> Array:
@@ -114,52 +113,3 @@ def known(model: Forecast, records: Panel, start: int, stop: int) -> Known:
 def shape(mean: Array, sd: Array) -> Array:
     """The negative binomial's r of a mean and a standard deviation; large where the demand is as good as Poisson."""
     return mean * mean / np.maximum(sd * sd - mean, 1e-6 * mean + 1e-12)
-
-
-def log_pmf(mean: Array, sd: Array, terms: int) -> Array:
-    """[N,terms] log P(D = k), by the recursion P(k) = P(k-1) * (k-1+r)/k * m/(m+r)."""
-    mean = np.maximum(np.asarray(mean, np.float64), 1e-9)
-    r = np.clip(shape(mean, np.asarray(sd, np.float64)), 1e-6, 1e9)
-    k = np.arange(1, terms)
-    ratio = np.log((k - 1 + r[:, None]) / k) + np.log(mean / (mean + r))[:, None]
-    first = -r * np.log1p(mean / r)
-    return np.concatenate([first[:, None], first[:, None] + np.cumsum(ratio, axis=1)], axis=1)
-
-
-def above(mean: Array, sd: Array, level: Array) -> Array:
-    """[N] probability that demand exceeds `level` units: a stock-out, if level is what can be sold."""
-    whole = np.floor(np.asarray(level, np.float64))
-    terms = int(np.clip(whole.max(initial=0), 0, WIDEST - 1)) + 1
-    inside = np.cumsum(np.exp(log_pmf(mean, sd, terms)), axis=1)
-    at = np.clip(whole, 0, terms - 1).astype(np.int64)
-    exact = 1.0 - np.take_along_axis(inside, at[:, None], 1)[:, 0]
-    chance = np.where(whole >= WIDEST, _tail(mean, sd, whole), exact)
-    return np.clip(np.where(whole < 0, 1.0, chance), 0.0, 1.0)
-
-
-def quantile(mean: Array, sd: Array, p: Array | float) -> Array:
-    """[N] the least number of units k with P(D <= k) >= p."""
-    mean, sd, p = np.broadcast_arrays(*(np.atleast_1d(np.asarray(a, np.float64)) for a in (mean, sd, p)))
-    far = mean + 12.0 * sd + 4.0
-    terms = int(min(np.ceil(far.max(initial=1)), WIDEST))
-    inside = np.cumsum(np.exp(log_pmf(mean, sd, terms)), axis=1)
-    exact = (inside < p[:, None] - 1e-12).sum(1)
-    return np.where(exact >= terms, np.maximum(np.round(_wilson_hilferty(mean, sd, p)), 0), exact).astype(np.float64)
-
-
-def _wilson_hilferty(mean: Array, sd: Array, p: Array) -> Array:
-    """A gamma quantile by Wilson & Hilferty 1931, for demands too large to sum up."""
-    from statistics import NormalDist
-
-    z = np.array([NormalDist().inv_cdf(float(min(max(q, 1e-12), 1 - 1e-12))) for q in p])
-    k = (mean / sd) ** 2
-    return mean * (1 - 1 / (9 * k) + z / (3 * np.sqrt(k))) ** 3
-
-
-def _tail(mean: Array, sd: Array, level: Array) -> Array:
-    """P(D > level) of the same gamma."""
-    from math import erf
-
-    k = (mean / sd) ** 2
-    z = ((np.maximum(level + 0.5, 0) / mean) ** (1 / 3) - 1 + 1 / (9 * k)) * 3 * np.sqrt(k)
-    return np.array([0.5 - 0.5 * erf(v / np.sqrt(2)) for v in z])

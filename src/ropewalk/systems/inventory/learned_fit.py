@@ -24,7 +24,7 @@ from ropewalk.systems.inventory import learned
 from ropewalk.systems.inventory.features import FEATURES
 from ropewalk.systems.inventory.learned import FIXED_INPUTS, STATE_INPUTS, Learned, Weights
 from ropewalk.systems.inventory.panel import Panel
-from ropewalk.systems.inventory.rules import Known, Levels, Order, place, round_order, spread_over
+from ropewalk.systems.inventory.rules import Known, Levels, Order, Reach, place, reach, round_order
 from ropewalk.systems.inventory.sim import Period, State, Terms, periods_of, replay, total_profit
 
 Array = Any
@@ -144,19 +144,19 @@ def _optimiser(settings: Settings) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate, weight_decay=1e-3))
 
 
-def soft_place(reached: Levels, position: Array, known: Known, gate: float) -> Order:
+def soft_place(levels: Levels, position: Array, known: Known, deviation: Array, gate: float) -> Order:
     """The order as it will be placed, whole units and all, with the slope of a soft one (straight-through).
 
     The step at the reorder level has the slope of a sigmoid `gate` standard deviations wide, so that both the fixed cost of an
     order and the sales lost without it reach the level. A soft order in the forward pass as well was tried and is worse: it
     learns to order a little every week, at a share of the fixed cost that nobody offers.
     """
-    width = gate * (spread_over(known, jnp) + 0.5)
-    wanted = jnp.maximum(reached.up_to - position, 0.0)
-    hard = place(reached, position, known, jnp)
+    width = gate * (deviation + 0.5)
+    wanted = jnp.maximum(levels.up_to - position, 0.0)
+    hard = place(levels, position, known, jnp)
     hard = jax.lax.stop_gradient(Order(jnp.where(hard.lines > 0, hard.units, round_order(wanted, known.pack_size,
                                  known.min_order, jnp)), hard.lines))  # fmt: skip
-    share = jax.nn.sigmoid((reached.reorder - position) / width)
+    share = jax.nn.sigmoid((levels.reorder - position) / width)
     gated = hard.lines + share - jax.lax.stop_gradient(share)
     units = hard.units + wanted - jax.lax.stop_gradient(wanted)
     return Order(gated * units, gated * jax.lax.stop_gradient(jnp.where(hard.units > 0, 1.0, 0.0)))
@@ -214,15 +214,16 @@ def _batch(settings: Settings, train: Period, items: Items, drawn: Draws) -> tup
 def _profit(weights: Weights, z: float, quantity: float, gate: float, batch: tuple) -> Array:
     """Mean profit of a batch, each item's in units that temper the largest sellers."""
     terms, state, periods, worth = batch
-    fixed = jnp.concatenate([periods.known.features, learned.economics(periods.known, jnp)], axis=-1)
+    model, reached = Learned(weights, z, quantity), reach(periods.known, jnp)
+    fixed = periods.known.features, learned.economics(periods.known, reached, jnp)
 
-    def order(seen: tuple[Known, Array], on_hand: Array, pipeline: Array) -> Order:
-        known, inputs = seen
+    def order(seen: tuple[Known, Reach, tuple[Array, ...]], on_hand: Array, pipeline: Array) -> Order:
+        known, reached, inputs = seen
         stock = learned.stock_of(on_hand, pipeline, jnp)
-        reached = learned.levels_at(weights, z, quantity, known, inputs, stock, jnp)
-        return soft_place(reached, on_hand + pipeline.sum(-1), known, gate)
+        levels = learned.levels_at(model, known, reached, inputs, stock, jnp)
+        return soft_place(levels, on_hand + pipeline.sum(-1), known, reached.deviation, gate)
 
-    profit = total_profit(order, terms, state, periods._replace(known=(periods.known, fixed)))
+    profit = total_profit(order, terms, state, periods._replace(known=(periods.known, reached, fixed)))
     return (profit / jnp.sqrt(worth + 0.3)).mean() / periods.demand.shape[0]
 
 

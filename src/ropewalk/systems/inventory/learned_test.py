@@ -16,7 +16,7 @@ from ropewalk.systems.inventory.features import BLOCK, Stock, Terms, pack, windo
 from ropewalk.systems.inventory.forecast_fit import fit
 from ropewalk.systems.inventory.learned_fit import Settings
 from ropewalk.systems.inventory.panel import take_periods, toy_panel
-from ropewalk.systems.inventory.rules import Known
+from ropewalk.systems.inventory.rules import Known, reach
 from ropewalk.systems.inventory.tune import Tuned
 
 Z, QUANTITY = 1.0, 0.7
@@ -107,22 +107,13 @@ def test_numpy_and_jax_agree(setting, trained):
     records, model, _ = setting
     known = Known(*(c[0] for c in forecast.known(model, records, 30, 31)))
     stock = rows_of(records)[:, -3:]
-    fixed = np.concatenate([known.features, learned.economics(known)], -1)
-    plain = learned.levels_at(trained.weights, Z, QUANTITY, known, fixed, stock)
+    plain = learned.levels_of_rows(trained, known, stock)
     traced = jax.tree.map(jnp.asarray, known)
-    inputs = jnp.concatenate([traced.features, learned.economics(traced, jnp)], -1)
-    weights = jax.tree.map(jnp.asarray, trained.weights)
-    compiled = learned.levels_at(weights, Z, QUANTITY, traced, inputs, jnp.asarray(stock), jnp)
+    seen = reach(traced, jnp)
+    fixed = traced.features, learned.economics(traced, seen, jnp)
+    compiled = learned.levels_at(trained, traced, seen, fixed, jnp.asarray(stock), jnp)
     np.testing.assert_allclose(plain.reorder, compiled.reorder, rtol=2e-4, atol=2e-3)
     np.testing.assert_allclose(plain.up_to, compiled.up_to, rtol=2e-4, atol=2e-3)
-
-
-def test_save_and_load_give_the_same_answers(setting, trained):
-    records, model, _ = setting
-    rows = rows_of(records)
-    again = learned.answer(*learned.from_bytes(learned.to_bytes(model, trained)), rows)
-    for a, b in zip(again, learned.answer(model, trained, rows), strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 def test_answering_needs_no_jax():
@@ -136,13 +127,13 @@ def test_answering_needs_no_jax():
 
 def test_the_soft_order_is_the_placed_order_with_a_slope(setting):
     known = Known(*(jnp.asarray(c[0][:2]) for c in setting[2].choose_known))
-    from ropewalk.systems.inventory.rules import Levels, place
+    from ropewalk.systems.inventory.rules import Levels, place, spread_over
 
     position = jnp.array([3.0, 30.0])
 
     def units(reorder):
         levels = Levels(reorder, reorder + 10.0, jnp.full(2, 1e9))
-        return learned_fit.soft_place(levels, position, known, 0.3)
+        return learned_fit.soft_place(levels, position, known, spread_over(known, jnp), 0.3)
 
     reorder = jnp.array([5.0, 29.0])
     hard = place(Levels(reorder, reorder + 10.0, jnp.full(2, 1e9)), position, known, jnp)

@@ -1,7 +1,7 @@
 """The model that answers: a forecast, a policy on it (learned, or a classic rule), and the worth of the order.
 
-NumPy only. Rows are computed in blocks of fixed size, so that a row's answer has the same bits in a service, in a file and
-in the evaluation, which replays `order`.
+No JAX. Matrix products are taken in blocks of fixed size, so that a row's answer has the same bits in a service, in a file
+and in the evaluation, which replays `order`.
 """
 
 from __future__ import annotations
@@ -124,20 +124,12 @@ class InventoryModel:
         """Units to order, and the levels and the forecast behind them."""
         rows = packed(requests)
         if isinstance(self.policy, Learned):
-            found = learned_answer(self.forecast, self.policy, rows)
-            columns: tuple[Array, ...] = (
-                found.units,
-                found.reorder,
-                found.up_to,
-                found.each,
-                found.spread,
-                found.price,
-            )
+            ordered = Ordered(*learned_answer(self.forecast, self.policy, rows))
         else:
             own = self.policy.parameters(requests["item"], requests["site"])
             rule = self.policy.rule
-            columns = in_blocks(lambda *block: _ruled(self.forecast, rule, *block), rows, own)
-        ordered = Ordered(*(column.astype(np.float64, copy=False) for column in columns))
+            found = in_blocks(lambda *blocks: _ruled(self.forecast, rule, *blocks), rows, own)
+            ordered = Ordered(*(column.astype(np.float64, copy=False) for column in found))
         return ordered._replace(units=np.where(requests["may_order"], ordered.units, 0.0))
 
     def baseline(self) -> InventoryModel:
@@ -172,7 +164,7 @@ class InventoryModel:
 
 
 def _ruled(forecast: Forecast, rule: str, rows: Array, parameters: Array) -> Ordered:
-    """One block of packed rows under a classic rule with its parameters [N,D]."""
+    """Whole blocks of packed rows under a classic rule with its parameters [N,D]."""
     known = known_of_rows(forecast, rows)
     levels = RULES[rule](parameters, known, np)
     units = place(levels, rows[:, AT["stock"]].sum(-1), known).units
@@ -224,8 +216,9 @@ def calendar_of(date: Array) -> Array:
     """[N,K] as panel.calendar_columns, for dates as NumPy has them."""
     month = (date - date.astype("M8[M]")).astype(np.float32) * np.float32(2 * np.pi / 30.5)
     year = (date - date.astype("M8[Y]")).astype(np.float32) * np.float32(2 * np.pi / 365.25)
-    columns = np.stack([np.sin(month), np.cos(month), np.sin(year), np.cos(year)], axis=1)
-    assert columns.shape[1] == len(CALENDAR)
+    columns = np.empty((len(date), len(CALENDAR)), np.float32)
+    for at, column in enumerate((np.sin(month), np.cos(month), np.sin(year), np.cos(year))):
+        columns[:, at] = column
     return columns
 
 

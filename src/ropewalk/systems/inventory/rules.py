@@ -1,7 +1,6 @@
 """Classic replenishment rules, all of one shape: parameters + what is known when ordering -> levels -> order.
 
-One code for NumPy (answers), for JAX (tuning, learning) and for floats (one row, scalars.py): the array module is an
-argument, `xp`.
+One code for NumPy (answers) and for JAX (tuning, learning): the array module is an argument, `xp`.
 Letters: N rows (items, or items at many dates), H periods ahead, P the protection interval.
 
 Sources: base-stock and (s, S): Snyder & Shen, Fundamentals of Supply Chain Theory (2nd ed.), ch. 4; the order quantity
@@ -17,8 +16,6 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
-
-from ropewalk.systems.inventory import scalars
 
 Array = Any  # a NumPy or a JAX array
 
@@ -70,41 +67,48 @@ def round_order(wanted: Array, pack_size: Array, min_order: Array, xp: ModuleTyp
     """The one rounding rule: the nearest number of whole packs, half a pack up; a wanted order of less than half a pack
     is not placed; one that is placed is raised to the least number of packs that meets the minimum."""
     packs = xp.floor(wanted / pack_size + 0.5)
-    return xp.where(packs >= 1.0, xp.maximum(packs, xp.ceil(min_order / pack_size)), 0.0) * pack_size
+    return (packs >= 1.0) * xp.maximum(packs, xp.ceil(min_order / pack_size)) * pack_size
 
 
 def place(levels: Levels, position: Array, known: Known, xp: ModuleType = np) -> Order:
     """The order that the levels ask for at this inventory position (on hand + on order)."""
     wanted = xp.where(position <= levels.reorder, xp.minimum(levels.up_to - position, levels.cap), 0.0)
     units = round_order(wanted, known.pack_size, known.min_order, xp)
-    return Order(units, xp.where(units > 0.0, 1.0, 0.0))
+    return Order(units, 1.0 * (units > 0.0))
+
+
+class Reach(NamedTuple):
+    """What the rules on a forecast read off it, each [N]."""
+
+    protected: Array  # units: expected demand over the cover
+    deviation: Array  # units: its standard deviation
+    harris: Array  # periods of mean forecast demand that Harris's quantity lasts: sqrt(2 K / (h m))
+
+
+def reach(known: Known, xp: ModuleType = np) -> Reach:
+    """Computed once an order: the learned policy reads it and corrects the levels that follow from it."""
+    rate = xp.vecdot(known.each, _ahead(known.each.shape[-1]).share)
+    handling = 2.0 * known.order_cost_usd / (xp.maximum(known.holding_usd, 1e-9) * xp.maximum(rate, 1e-3))
+    return Reach(total(known.each, known.cover, xp), spread_over(known, xp), xp.sqrt(handling))
 
 
 def total(each: Array, periods: Array, xp: ModuleType = np) -> Array:
-    """[N] units: a forecast [N,H] summed over a number of periods [N], whole or not; past H at the rate of the last.
-    Summed in order, so that one row on floats (scalars.py) has the bits of a batch."""
-    if xp is scalars:
-        return _total_of_row(each, periods)
-    ahead = each.shape[-1]
-    shares = xp.minimum(xp.maximum(periods[..., None] - np.arange(ahead), 0.0), _most(ahead))
-    return xp.cumsum(each * shares, axis=-1)[..., -1] if xp is np else xp.vecdot(each, shares)
+    """[N] units: a forecast [N,H] summed over a number of periods [N], whole or not; past H at the rate of the last."""
+    ahead = _ahead(each.shape[-1])
+    return xp.vecdot(each, xp.minimum(xp.maximum(periods[..., None] - ahead.begun, 0.0), ahead.most))
 
 
-def _total_of_row(each: list[float], periods: float) -> float:
-    last = len(each) - 1
-    out = 0.0
-    for h, units in enumerate(each):
-        share = periods - h
-        if share <= 0.0:
-            break
-        out += units * (share if share < 1.0 or h == last else 1.0)
-    return out
+class _Ahead(NamedTuple):
+    """Constants of the H periods ahead, each [H]."""
+
+    begun: np.ndarray  # periods until each begins
+    most: np.ndarray  # periods that a sum can take of each: one, but of the last any number
+    share: np.ndarray  # of the mean
 
 
 @cache
-def _most(ahead: int) -> np.ndarray:
-    """[H] at most one period of each, but of the last any number."""
-    return np.array([1.0] * (ahead - 1) + [np.inf], np.float32)
+def _ahead(size: int) -> _Ahead:
+    return _Ahead(np.arange(size) * 1.0, np.array([1.0] * (size - 1) + [np.inf]), np.full(size, 1.0 / size))
 
 
 def over(ahead: Array, periods: Array) -> Array:
@@ -114,14 +118,9 @@ def over(ahead: Array, periods: Array) -> Array:
 
 def spread_over(known: Known, xp: ModuleType = np) -> Array:
     """[N] units: standard deviation of the demand over the cover; past H it grows as the square root of time."""
-    if xp is scalars:
-        ahead = len(known.spread)
-        within = known.spread[int(min(known.cover, ahead)) - 1]
-    else:
-        ahead = known.spread.shape[-1]
-        at = xp.minimum(known.cover, ahead * 1.0)[..., None] == np.arange(1, ahead + 1)
-        within = xp.where(at, known.spread, 0.0).sum(-1)
-    return within * xp.sqrt(xp.maximum(known.cover / ahead, 1.0))
+    size = known.spread.shape[-1]
+    at = xp.minimum(known.cover, 1.0 * size)[..., None] == _ahead(size).begun + 1.0
+    return xp.vecdot(known.spread, 1.0 * at) * xp.sqrt(xp.maximum(known.cover * (1.0 / size), 1.0))
 
 
 def economic_quantity(known: Known, rate: Array, xp: ModuleType = np) -> Array:
@@ -162,23 +161,14 @@ def newsvendor(parameters: Array, known: Known, xp: ModuleType = np) -> Levels:
 def forecast_s_S(parameters: Array, known: Known, xp: ModuleType = np) -> Levels:
     """Parameters [...,2]: z and the order quantity in units of Harris's: (s, S) on the forecast, so that the quantity
     covers the promotions planned after the protection interval."""
-    return forecast_levels(parameters[..., 0], parameters[..., 1], known, xp)
+    return forecast_levels(parameters[..., 0], parameters[..., 1], known, reach(known, xp), xp)
 
 
-def forecast_levels(z: Array, quantity: Array, known: Known, xp: ModuleType = np) -> Levels:
+def forecast_levels(z: Array, quantity: Array, known: Known, seen: Reach, xp: ModuleType = np) -> Levels:
     """The levels of (s, S) on the forecast; the learned policy moves z and quantity, row by row."""
-    protected = total(known.each, known.cover, xp)
-    reorder = protected + z * spread_over(known, xp)
-    periods = quantity * harris_periods(known, xp)
-    later = total(known.each, known.cover + periods, xp) - protected
-    return Levels(reorder, reorder + later, xp.full_like(reorder, NO_CAP))
-
-
-def harris_periods(known: Known, xp: ModuleType = np) -> Array:
-    """[N] periods of mean forecast demand that Harris's quantity lasts: sqrt(2 K / (h m))."""
-    ahead = len(known.each) if xp is scalars else known.each.shape[-1]
-    rate = total(known.each, ahead + 0.0 * known.cover, xp) / ahead
-    return xp.sqrt(2.0 * known.order_cost_usd / (xp.maximum(known.holding_usd, 1e-9) * xp.maximum(rate, 1e-3)))
+    reorder = seen.protected + z * seen.deviation
+    later = total(known.each, known.cover + quantity * seen.harris, xp) - seen.protected
+    return Levels(reorder, reorder + later, NO_CAP + 0.0 * reorder)
 
 
 RULES: dict[str, Rule] = {

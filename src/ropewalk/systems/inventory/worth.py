@@ -13,8 +13,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import betainc, betaln
 
-from ropewalk.systems.inventory.forecast import WIDEST, log_pmf
+from ropewalk.systems.inventory.forecast import shape
 
 Array = np.ndarray
 
@@ -36,11 +37,14 @@ class Line(NamedTuple):
 
 def supply(line: Line, periods: int) -> tuple[Array, Array]:
     """[N,P] what can be sold in the first 1, 2, ... periods, without the order and with it."""
-    due = np.zeros((len(line.units), periods))
+    without = np.empty((len(line.units), periods))
+    without[:] = line.on_hand[:, None]
     width = min(periods - 1, line.on_order.shape[1])
-    due[:, 1 : 1 + width] = line.on_order[:, :width]
-    without = line.on_hand[:, None] + np.cumsum(due, axis=1)
-    arrived = np.arange(periods)[None, :] >= line.lead_time[:, None]
+    due = line.on_order[:, :width].cumsum(1)
+    without[:, 1 : 1 + width] += due
+    if 0 < width < periods - 1:
+        without[:, 1 + width :] += due[:, -1:]
+    arrived = np.arange(periods) >= line.lead_time[:, None]
     return without, without + line.units[:, None] * arrived
 
 
@@ -50,29 +54,21 @@ def cover(line: Line) -> Array:
 
 
 def exceeding(mean: Array, sd: Array, levels: Array) -> tuple[Array, Array]:
-    """[N,K] P(D > level) and E(D - level)^+ of negative binomial demand [N], at whole levels [N,K]."""
-    whole = np.floor(np.maximum(levels, 0.0))
-    terms = int(min(whole.max(initial=0.0), WIDEST - 1)) + 1
-    beyond = 1.0 - np.cumsum(np.exp(log_pmf(mean, sd, terms)), axis=1)  # P(D > k)
-    np.maximum(beyond, 0.0, out=beyond)
-    at = np.minimum(whole, terms - 1).astype(np.int64)
-    row = np.arange(len(mean))[:, None]
-    chance = beyond[row, at]
-    below = np.cumsum(beyond, axis=1)[row, at] - chance  # sum of P(D > k) over k < level
-    loss = np.maximum(mean[:, None] - below, 0.0) - (levels - whole) * chance
-    far = whole >= WIDEST
-    if far.any():
-        chance, loss = (np.where(far, b, a) for a, b in zip((chance, loss), _normal(mean, sd, levels), strict=True))
-    return chance, np.maximum(loss, 0.0)
+    """P(D > level) and E(D - level)^+ of negative binomial demand at levels >= 0; all shapes broadcast together.
 
-
-def _normal(mean: Array, sd: Array, levels: Array) -> tuple[Array, Array]:
-    """The same for demand in the thousands, where the normal law is as good. Logistic form of its distribution
-    (Bowling et al., J. Ind. Eng. Manag. 2(1), 2009: error < 1.4e-4)."""
-    z = np.clip((levels - mean[:, None]) / sd[:, None], -8.0, 8.0)
-    chance = 1.0 / (1.0 + np.exp(0.07056 * z**3 + 1.5976 * z))
-    density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
-    return chance, sd[:, None] * np.maximum(density - z * chance, 0.0)
+    With k the whole units of a level, q = m / (m + r) and I the regularised incomplete beta function, P(D > k) is
+    I_q(k + 1, r) (Johnson, Kemp & Kotz, Univariate Discrete Distributions, 3rd ed., eq. 5.30), and since
+    d P(D = d; r) = m P(D = d - 1; r + 1), E[D; D > k] is m I_q(k, r + 1) with I_q(k, r + 1) = P(D > k) + (k + r) / r P(D = k).
+    """
+    mean = np.maximum(mean, 1e-9)
+    r = np.minimum(np.maximum(shape(mean, sd), 1e-6), 1e9)
+    q = mean / (mean + r)
+    whole = np.floor(levels)
+    k = np.maximum(whole, 0.5)  # of the unit 0 the limit is known: all of the mean
+    chance = betainc(whole + 1.0, r, q)
+    at = np.exp(k * np.log(q) + r * np.log1p(-q) - betaln(k, r)) * (1.0 / k + 1.0 / r)
+    beyond = np.where(whole > 0.0, np.minimum(chance + at, 1.0), 1.0)
+    return chance, np.maximum(mean * beyond - levels * chance, 0.0)
 
 
 class Worth(NamedTuple):
@@ -88,19 +84,21 @@ def expected(line: Line, each: Array, spread: Array) -> tuple[Worth, Array]:
     demand expected until the next order could arrive [N]."""
     covered = cover(line)
     periods = int(covered.max(initial=1))
-    mean = _lengthened(np.cumsum(each, axis=1), periods)
+    mean = _lengthened(each.cumsum(1), periods)
     sd = np.maximum(_lengthened(spread, periods), 1e-3)
-    levels = np.stack(supply(line, periods), axis=2).reshape(-1, 2)
-    chances, lost = (
-        np.maximum.accumulate(found.reshape(-1, periods, 2), axis=1).transpose(1, 0, 2)
-        for found in exceeding(mean.ravel(), sd.ravel(), levels)
-    )
-    return _worth(line, chances, lost), mean[np.arange(len(covered)), covered - 1]
+    without, supplied = supply(line, periods)
+    chance, lost = exceeding(mean, sd, supplied)
+    moved = without != supplied  # the rest is lost alike
+    lost_without = lost.copy()
+    lost_without[moved] = exceeding(mean[moved], sd[moved], without[moved])[1]
+    most = np.maximum.accumulate
+    value = _worth(line, most(chance, axis=1), most(lost_without, axis=1), most(lost, axis=1))
+    return value, mean[np.arange(len(covered)), covered - 1]
 
 
 def _lengthened(cumulative: Array, periods: int) -> Array:
     """[N,P] float64: a cumulative forecast [N,H], beyond H at the rate of its last period."""
-    inside = cumulative[:, :periods].astype(np.float64)
+    inside = cumulative[:, :periods].astype(np.float64, copy=False)
     beyond = periods - inside.shape[1]
     if beyond <= 0:
         return inside
@@ -110,23 +108,22 @@ def _lengthened(cumulative: Array, periods: int) -> Array:
 
 def realised(line: Line, demand: Array, price: Array | None = None) -> Worth:
     """From what was asked for in the next periods [N,P], P at least the cover. The chances are then 0 or 1."""
-    covered = cover(line)
-    periods = int(covered.max(initial=1))
+    periods = int(cover(line).max(initial=1))
     asked = np.cumsum(demand[:, :periods], axis=1)
-    short = np.stack([(asked - s).T for s in supply(line, periods)], axis=2)
-    lost = np.maximum.accumulate(np.maximum(short, 0.0), axis=0)
-    return _worth(line if price is None else line._replace(price=price), np.where(lost > 0, 1.0, 0.0), lost)
+    lost_without, lost = (
+        np.maximum.accumulate(np.maximum(asked - supplied, 0.0), axis=1) for supplied in supply(line, periods)
+    )
+    return _worth(line if price is None else line._replace(price=price), 1.0 * (lost > 0), lost_without, lost)
 
 
-def _worth(line: Line, chances: Array, lost: Array) -> Worth:
-    """`chances` and `lost` [P,N,2] cumulative over periods, without the order and with it."""
+def _worth(line: Line, chance: Array, lost_without: Array, lost: Array) -> Worth:
+    """[N,P] each, cumulative over periods: chance of running out and sales lost with the order, and without it."""
     covered, rows = cover(line), np.arange(len(line.units))
-    last = covered - 1
-    saved = lost[last, rows, 0] - lost[last, rows, 1]
-    number = np.arange(lost.shape[0])[:, None]
-    held = (number >= line.lead_time) & (number < covered)
-    extra = np.where(held, line.units - (lost[:, :, 0] - lost[:, :, 1]), 0.0).sum(0)
+    last, number = covered - 1, np.arange(lost.shape[1])
+    gain = lost_without - lost
+    held = (number >= line.lead_time[:, None]) & (number < covered[:, None])
+    extra = ((line.units[:, None] - gain) * held).sum(1)
     margin = line.price + line.lost_sale_usd - line.unit_cost
-    profit = margin * saved - line.holding_usd * extra - line.order_cost_usd
-    soon = np.minimum(line.next_order, chances.shape[0]) - 1
-    return Worth(chances[soon, rows, 1], chances[last, rows, 1], np.where(line.units > 0, profit, 0.0))
+    profit = margin * gain[rows, last] - line.holding_usd * extra - line.order_cost_usd
+    soon = np.minimum(line.next_order, lost.shape[1]) - 1
+    return Worth(chance[rows, soon], chance[rows, last], profit * (line.units > 0))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from ropewalk.systems.inventory import worth
 from ropewalk.systems.inventory.worth import Line
@@ -48,24 +49,24 @@ def test_what_came_true_is_the_difference_that_the_line_made(q, on_hand, on_orde
     assert found.p_stock_out_covered[0] == any(ran_out)
 
 
-@pytest.mark.parametrize(("mean", "sd"), [(0.4, 0.8), (3.0, 2.5), (40.0, 12.0)])
-def test_exceeding_matches_a_large_sample(mean, sd):
-    r = mean**2 / (sd**2 - mean)
-    draws = np.random.default_rng(1).negative_binomial(r, r / (r + mean), 400_000)
-    levels = np.array([[0.0, np.round(mean), np.round(mean + sd), np.round(mean + 3 * sd)]])
-    chance, loss = worth.exceeding(np.array([mean]), np.array([sd]), levels)
-    assert chance[0] == pytest.approx([(draws > x).mean() for x in levels[0]], abs=4e-3)
-    assert loss[0] == pytest.approx([np.maximum(draws - x, 0).mean() for x in levels[0]], abs=0.02 * sd)
-
-
-def test_large_demand_is_close_to_exact():
-    """Where the sum would be too long the normal law takes over without a step."""
-    mean, sd = np.array([2000.0]), np.array([60.0])
-    levels = np.array([[1950.0, 2040.0]])
-    exact = worth.exceeding(mean, sd, levels)
-    normal = worth._normal(mean, sd, levels)
-    assert normal[0] == pytest.approx(exact[0], abs=0.02)
-    assert normal[1] == pytest.approx(exact[1], rel=0.05)
+@pytest.mark.parametrize(
+    ("mean", "sd"),
+    [(1e-3, 0.1), (0.4, 0.8), (3.0, 2.5), (5.0, 5.0**0.5), (40.0, 12.0), (40.0, 6.4), (5e3, 900.0), (2e5, 500.0)],
+)
+def test_exceeding_is_the_tail_of_the_distribution_summed_up(mean, sd):
+    r = mean**2 / max(sd**2 - mean, 1e-6 * mean)
+    law = stats.nbinom(r, r / (r + mean))
+    k = np.arange(int(mean + 200 * sd) + 2_000)
+    tail = law.sf(k)
+    levels = np.array(
+        [0.0, 0.4, 1.0, np.round(mean / 2), np.round(mean), np.round(mean + sd) + 0.7, np.round(mean + 5 * sd)]
+    )
+    chance, loss = worth.exceeding(mean, sd, levels)
+    whole = np.floor(levels).astype(int)
+    assert chance == pytest.approx(tail[whole], rel=1e-6, abs=1e-12)
+    # E(D - level)^+ is the sum of P(D > k) over k >= level
+    summed = np.array([tail[w:].sum() - (level - w) * tail[w] for w, level in zip(whole, levels, strict=True)])
+    assert loss == pytest.approx(summed, rel=1e-6, abs=1e-9 * max(mean, 1.0))
 
 
 def test_what_is_expected_is_what_comes_on_average():
