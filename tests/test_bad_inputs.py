@@ -97,7 +97,8 @@ FILES = [
     Bad("empty file", ("sales.csv: the file is empty", "names of the columns"), sales(""), SALES),
     Bad("only a header", ("has the columns but no row",), sales("date,item,units\n"), SALES),
     Bad("UTF-16", ("is UTF-16", "Save it as UTF-8"), sales(good().encode("utf-16")), SALES),
-    Bad("Windows-1252", ("line 5", "0xe9 is not UTF-8", "near '24-01-04,café", "Windows-1252"), sales(row(5, "2024-01-04,caf\xe9,3").encode("latin-1")), SALES),
+    Bad("Windows-1252", ("line 5", "0xe9 is not UTF-8", "near '24-01-04,café", "encoding=windows-1252"), sales(row(5, "2024-01-04,caf\xe9,3").encode("latin-1")), SALES),
+    Bad("not in the encoding that is said", ("line 5: the byte 0xe9 is neither UTF-8 nor ascii", "Set encoding"), sales(row(5, "2024-01-04,caf\xe9,3").encode("latin-1")), SALES | {"encoding": "ascii"}),
     Bad("a spreadsheet called csv", ("spreadsheet or a zip", "Export the sheet"), sales(b"PK\x03\x04" + b"\x00" * 60), SALES),
     Bad("semicolons", ("no comma but 2 semicolons", "separator=';'"), sales(good().replace(",", ";")), SALES),
     Bad("tabs", ("no comma but 2 tabs", "separator='\\t'"), sales(good().replace(",", "\t")), SALES),
@@ -124,7 +125,9 @@ COLUMNS = [
 
 VALUES = [
     Bad("a word for a number", ("sales.csv, row 4: units 'three' is not a number",), sales(row(4, "2024-01-03,0012,three")), SALES),
-    Bad("decimal comma", ("units '3,5' is not a number (2 rows)", "a point for decimals"), sales(row(4, '2024-01-03,0012,"3,5"', row(9, '2024-01-08,0012,"4,5"'))), SALES),
+    Bad("decimal comma beside points", ("units '3,5' is not a number (2 rows)", "a point for decimals", "decimal_comma=true"), sales(row(4, '2024-01-03,0012,"3,5"', row(9, '2024-01-08,0012,"4,5"', good(price=2.5).replace("units,price", "units").replace(",3,2.5", ",2.5")))), SALES),
+    Bad("decimals or thousands", ("row 4: units '1,234' is not a number", "may be 1.234 or 1234, and no row decides", "decimal_comma=true"), sales(row(4, '2024-01-03,0012,"1,234"')), SALES),
+    Bad("a point where commas are said", ("units '3.5' is not a number", "a comma for decimals", "decimal_comma=false"), sales(row(4, "2024-01-03,0012,3.5")), SALES | {"decimal_comma": True}),
     Bad("no units", ("row 6: units is empty. Every row needs units sold",), sales(row(6, "2024-01-05,0012,")), SALES),
     Bad("no item", ("row 6: item is empty", "the code of the item"), sales(row(6, "2024-01-05,,3")), SALES),
     Bad("no date in a row", ("row 6: date is empty",), sales(row(6, ",0012,3")), SALES),
@@ -132,7 +135,8 @@ VALUES = [
     Bad("a day that is not", ("date '2024-02-30' is not a date", "%Y-%m-%d"), sales(row(6, "2024-02-30,0012,3")), SALES),
     Bad("a year mistyped, far off", ("date '2924-01-05' is after the year 2100", "mistyped"), sales(row(6, "2924-01-05,0012,3")), SALES),
     Bad("a year mistyped, possible", ("dates span 940 weeks, but 909", "longest gap follows 2024-07-22"), sales(row(6, "2042-01-05,0012,3")), SALES),
-    Bad("day or month first", ("'01/02/2024' may be day or month first", "'%d/%m/%Y'"), sales("date,item,units\n" + "".join(f"{m:02d}/02/2024,0012,3\n" for m in range(1, 13))), SALES),
+    Bad("day or month first", ("'01/02/2024' may be day or month first", "date_format", "'%d/%m/%Y' to read 1 February 2024", "'%m/%d/%Y' to read 2 January 2024"), sales("date,item,units\n" + "".join(f"{m:02d}/02/2024,0012,3\n" for m in range(1, 13))), SALES),
+    Bad("day and month first", ("has the day first in some rows and the month in others",), sales("date,item,units\n13/02/2024,0012,3\n02/13/2024,0012,3\n"), SALES),
     Bad("year of two digits", ("has a year of two digits",), sales(dated("%d.%m.%y")), SALES),
     Bad("spreadsheet days", ("'45292' looks like a spreadsheet's day number",), sales("date,item,units\n" + "".join(f"{45292 + d},0012,3\n" for d in range(210))), SALES),
     Bad("seconds since 1970", ("looks like seconds since 1970",), sales("date,item,units\n1704067200,0012,3\n"), SALES),
@@ -176,6 +180,7 @@ SETTINGS = [
     Bad("lead time in words", ("lead_time_periods: must be a valid integer",), {}, {"lead_time_periods": "two"}),
     Bad("bad rows ignored", ("on_bad_rows: must be 'stop' or 'quarantine'",), {}, {"on_bad_rows": "ignore"}),
     Bad("separator of two characters", ("separator must be one character, not '||'",), {}, {"separator": "||"}),
+    Bad("encoding of no known name", ("'ansi-1252' is no encoding", "windows-1252"), {}, {"encoding": "ansi-1252"}),
     Bad("columns without a name", ("'units' is not read. Write units=qty",), {}, {"columns": "units"}),
 ]  # fmt: skip
 

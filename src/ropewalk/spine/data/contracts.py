@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import polars as pl
@@ -27,6 +27,15 @@ COMMON = {  # what people call a column; it is suggested, never assumed
     "unit_cost": ("cost", "purchase_price", "cogs"),
 }
 MOST_PROBLEMS = 62  # as many as a mask of 64 bits holds
+NUMBERS = ("int", "float")
+NOT_A_NUMBER = tuple(f"is not {typed.SAYS[kind]}" for kind in NUMBERS)
+WITH_POINT = (
+    "Write 1234.5: a point for decimals, nothing for thousands, no unit; or set decimal_comma=true to read 1234,5."
+)
+WITH_COMMA = "Write 1234,5: a comma for decimals, nothing for thousands, no unit; or set decimal_comma=false."
+UNDECIDED = (
+    "It may be 1.234 or 1234, and no row decides. Set decimal_comma=true for the first; write 1234 for the second."
+)
 ROW, MASK, VALUE = "_ropewalk_row", "_ropewalk_mask", "_ropewalk_value_"
 
 
@@ -38,6 +47,16 @@ class Checked:
     notes: tuple[str, ...] = ()
     quarantined: pl.DataFrame | None = None  # row, reason, and the columns as they were
     reasons: Mapping[str, int] = field(default_factory=dict)  # reason -> rows set aside
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How text files are written: what none says is read from the values."""
+
+    date_format: str | None
+    decimal_comma: bool | None
+    separator: str
+    encoding: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +77,23 @@ def check(
     *,
     columns: Mapping[str, str] | None = None,
     date_format: str | None = None,
+    decimal_comma: bool | None = None,
     separator: str = ",",
+    encoding: str | None = None,
 ) -> Checked:
     """Hold `frame`, read from the address (or called) `where`, against `contract`.
 
-    `columns`: contract's name -> the file's, where they differ. DataError lists all problems; with "quarantine" the bad
+    `columns`: contract's name -> the file's, where they differ. `decimal_comma`: whether text says 3,5 for 3.5; None: as the
+    values show. DataError lists all problems; with "quarantine" the bad
     rows are returned apart, unless a column is missing or no row is left.
     """
     try:
-        return _check(frame, contract, where, on_bad_rows, columns or {}, date_format, separator)
+        how = Written(date_format, decimal_comma, separator, encoding)
+        return _check(frame, contract, where, on_bad_rows, columns or {}, how)
     except (pl.exceptions.PolarsError, OSError) as error:
         from ropewalk.spine.data.broken import explain
 
-        raise explain(where, sources.files(where), separator, error) from None
+        raise explain(where, sources.files(where), separator, error, encoding) from None
 
 
 def _check(
@@ -79,13 +102,15 @@ def _check(
     where: str,
     on_bad_rows: OnBadRows,
     columns: Mapping[str, str],
-    date_format: str | None,
-    separator: str,
+    how: Written,
 ) -> Checked:
+    given = frame
     frame, notes = _named(frame, contract, where, columns)
     schema = frame.collect_schema()
-    formats = {c.name: date_format or _format(frame, c, schema, where) for c in contract.columns if c.name in schema}
-    rules, values = _rules(contract, schema, where, formats)
+    formats = {
+        c.name: how.date_format or _format(frame, c, schema, where) for c in contract.columns if c.name in schema
+    }
+    rules, values = _rules(contract, schema, where, formats, bool(how.decimal_comma))
     mask = pl.sum_horizontal(
         [pl.when(r.bad.fill_null(False)).then(pl.lit(1 << i, pl.Int64)).otherwise(0) for i, r in enumerate(rules)]
         or [pl.lit(0, pl.Int64)]
@@ -99,7 +124,15 @@ def _check(
     bad = table.with_row_index(ROW).filter(pl.col(MASK) != 0).select(ROW, MASK)
     if bad.is_empty():
         return Checked(_ordered(table.drop(MASK), contract), tuple(notes))
-    problems = list(_problems(frame, bad, rules, where, separator))
+    if how.decimal_comma is None:
+        numbers = [c.name for c in contract.columns if c.kind in NUMBERS and schema.get(c.name) == pl.String]
+        comma = typed.decimal_comma(frame, numbers) if numbers else False
+        if comma:
+            again = _check(given, contract, where, on_bad_rows, columns, replace(how, decimal_comma=True))
+            return replace(again, notes=(*again.notes, f"{where}: the comma is read as the decimal mark"))
+        if comma is None:
+            rules = [replace(r, remedy=UNDECIDED) if r.reason in NOT_A_NUMBER else r for r in rules]
+    problems = list(_problems(frame, bad, rules, where, how))
     if on_bad_rows == "stop" or bad.height == table.height:
         left = ["no row is left after setting the bad ones aside"] if on_bad_rows == "quarantine" else []
         raise DataError([p for p, _, _ in problems] + [f"{where}: {x}" for x in left])
@@ -145,7 +178,7 @@ def _format(frame: pl.LazyFrame, column: Column, schema: pl.Schema, where: str) 
 
 
 def _rules(
-    contract: Contract, schema: pl.Schema, where: str, formats: Mapping[str, str | None]
+    contract: Contract, schema: pl.Schema, where: str, formats: Mapping[str, str | None], decimal_comma: bool
 ) -> tuple[list[Rule], dict[str, pl.Expr]]:
     """What makes a row bad, and name -> the typed column. Rules read the given column and, under VALUE, the typed one."""
     rules: list[Rule] = []
@@ -156,14 +189,14 @@ def _rules(
             values[column.name] = _absent(column)
             continue
         kind = schema[column.name]
-        value = typed.typed(column, kind, formats[column.name])
+        value = typed.typed(column, kind, formats[column.name], decimal_comma)
         if value is None:
             says = typed.SAYS[column.kind] if column.length is None else f"a list of {column.length}"
             wrong.append(
                 f"{where}: column {column.name} is of type {kind}; it must be {says}. Convert it before you export."
             )
             continue
-        rules += _of(column, pl.col(column.name), pl.col(VALUE + column.name), formats[column.name])
+        rules += _of(column, pl.col(column.name), pl.col(VALUE + column.name), formats[column.name], decimal_comma)
         values[column.name] = value
     if wrong:
         raise DataError(wrong)
@@ -180,14 +213,14 @@ def _absent(column: Column) -> pl.Expr:
     return pl.lit(column.default, inner if column.length is None else pl.List(inner)).alias(column.name)
 
 
-def _of(column: Column, given: pl.Expr, value: pl.Expr, date_format: str | None) -> Iterator[Rule]:
+def _of(column: Column, given: pl.Expr, value: pl.Expr, date_format: str | None, decimal_comma: bool) -> Iterator[Rule]:
     name, unit = column.name, f" {column.unit}" if column.unit else ""
     says = typed.SAYS[column.kind]
     remedy = "Correct it, or set on_bad_rows=quarantine."
     if column.kind == "date":
         remedy = f"Dates are read as {date_format or '%Y-%m-%d (2024-03-31)'}; correct it, or set date_format."
-    elif column.kind in ("int", "float"):
-        remedy = "Write 1234.5: a point for decimals, nothing for thousands, no unit."
+    elif column.kind in NUMBERS:
+        remedy = WITH_COMMA if decimal_comma else WITH_POINT
     yield Rule(name, f"is not {says}", given.is_not_null() & value.is_null(), remedy)
     if column.required and column.default is None:
         yield Rule(name, "is empty", given.is_null(), f"Every row needs {column.about}.")
@@ -198,7 +231,7 @@ def _of(column: Column, given: pl.Expr, value: pl.Expr, date_format: str | None)
         yield Rule(
             name, "is not finite", value.is_not_null() & ~value.is_finite(), "Leave it empty where it is unknown."
         )
-    if column.kind in ("int", "float"):
+    if column.kind in NUMBERS:
         if column.low is not None:
             yield Rule(name, f"is below {column.low:g}{unit}", value < column.low, f"It is {column.about}.")
         if column.high is not None:
@@ -231,7 +264,7 @@ def _repeated(table: pl.DataFrame, contract: Contract, rules: list[Rule]) -> tup
 
 
 def _problems(
-    frame: pl.LazyFrame, bad: pl.DataFrame, rules: list[Rule], where: str, separator: str
+    frame: pl.LazyFrame, bad: pl.DataFrame, rules: list[Rule], where: str, how: Written
 ) -> Iterator[tuple[str, str, int]]:
     """(sentence, reason, rows) of each rule that some row breaks."""
     for i, rule in enumerate(rules):
@@ -241,7 +274,7 @@ def _problems(
         value = frame.slice(int(rows[0]), 1).select(rule.column).collect().to_series().to_list()[0]
         shown = f" {value!r}" if isinstance(value, str) and value else "" if value in (None, "") else f" {value}"
         more = f" ({len(rows):,} rows)" if len(rows) > 1 else ""
-        at = sources.place(where, int(rows[0]), separator)
+        at = sources.place(where, int(rows[0]), how.separator, how.encoding)
         yield (
             f"{at}: {rule.column}{shown} {rule.reason}{more}. {rule.remedy}",
             f"{rule.column} {rule.reason}",

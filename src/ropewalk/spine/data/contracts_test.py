@@ -59,6 +59,48 @@ def test_common_dates_are_read(values, meant):
     assert check(lazy(date=values, item=["a"] * n, units=[1.0] * n), CONTRACT, "t").frame["date"].to_list() == meant
 
 
+def units_of(*values, **options):
+    n = len(values)
+    return check(
+        lazy(date=["2024-01-01"] * n, item=[str(i) for i in range(n)], units=list(values)), CONTRACT, "t", **options
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "meant"),
+    [
+        (("3,5", "4", ",25"), {}, [3.5, 4.0, 0.25]),
+        (("3,5", "1,234"), {}, [3.5, 1.234]),
+        (("0,125", "4"), {}, [0.125, 4.0]),
+        (("1,234", "4"), {"decimal_comma": True}, [1.234, 4.0]),
+        (("3,5", "4"), {"decimal_comma": True}, [3.5, 4.0]),
+    ],
+)
+def test_a_decimal_comma_is_read_where_some_value_can_be_nothing_else_or_it_is_said(values, options, meant):
+    assert units_of(*values, **options).frame["units"].to_list() == meant
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "says"),
+    [
+        (("1,234", "4"), {}, "may be 1.234 or 1234, and no row decides"),
+        (("3,5", "4.5"), {}, "a point for decimals"),
+        (("3,5", "1,234,567"), {}, "a point for decimals"),
+        (("3,5", "1.234,5"), {"decimal_comma": True}, "nothing for thousands"),
+        (("3,5", "4"), {"decimal_comma": False}, "a point for decimals"),
+    ],
+)
+def test_a_comma_that_leaves_a_doubt_is_refused(values, options, says):
+    with pytest.raises(DataError, match=says):
+        units_of(*values, **options)
+
+
+def test_rows_with_a_decimal_comma_are_read_not_set_aside():
+    checked = units_of("3,5", "4", "many", on_bad_rows="quarantine")
+    assert checked.frame["units"].to_list() == [3.5, 4.0]
+    assert checked.quarantined["units"].to_list() == ["many"]
+
+
 def test_names_in_other_letters_are_read_and_said():
     checked = check(
         lazy(Date=["2024-01-01"], ITEM=["a"], qty=["1"], more=["x"]), CONTRACT, "t", columns={"units": "qty"}

@@ -31,12 +31,15 @@ def ending(name: str) -> str:
     return next((e for e in sorted(ENDINGS, key=len, reverse=True) if name.lower().endswith(e)), "")
 
 
-def read_table(address: str, separator: str = ",") -> pl.LazyFrame:
-    """The table at `address`, read when collected; the columns of a text file are all strings."""
+def read_table(address: str, separator: str = ",", encoding: str | None = None) -> pl.LazyFrame:
+    """The table at `address`, read when collected; the columns of a text file are all strings.
+
+    `encoding`: of text files that are not UTF-8, which are held in memory.
+    """
     import polars as pl
 
     found = files(address)
-    frames = [_scan(f, separator) for f in found]
+    frames = [_scan(f, separator, encoding) for f in found]
     if len(frames) == 1:
         return frames[0]
     _same_columns(address, found, frames)
@@ -93,7 +96,7 @@ def fingerprint(address: str) -> str:
     return "\n".join(parts)
 
 
-def place(address: str, row: int, separator: str = ",") -> str:
+def place(address: str, row: int, separator: str = ",", encoding: str | None = None) -> str:
     """'sales.csv, row 17' for the 0-based `row` of the table: the row as a person finds it, a header being row 1."""
     import polars as pl
 
@@ -102,7 +105,7 @@ def place(address: str, row: int, separator: str = ",") -> str:
     except (MissingError, DataError):
         return f"{address}, row {row + 1}"  # not an address but a name: 'the request'
     for name in found:
-        rows = 0 if len(found) == 1 else _scan(name, separator).select(pl.len()).collect().item()
+        rows = 0 if len(found) == 1 else _scan(name, separator, encoding).select(pl.len()).collect().item()
         if len(found) == 1 or row < rows:
             shown = address if len(found) == 1 else name
             return f"{shown}, row {row + 1 + (ending(name) in TEXT)}"
@@ -110,7 +113,7 @@ def place(address: str, row: int, separator: str = ",") -> str:
     return f"{address}, row {row + 1}"
 
 
-def _scan(name: str, separator: str) -> pl.LazyFrame:
+def _scan(name: str, separator: str, encoding: str | None) -> pl.LazyFrame:
     import polars as pl
 
     kind = ending(name)
@@ -127,11 +130,13 @@ def _scan(name: str, separator: str) -> pl.LazyFrame:
         scan = pl.scan_parquet if kind == ".parquet" else pl.scan_ipc
         return readable(name, scan(name, storage_options=options or None))
     sep = "\t" if kind.startswith(".tsv") else separator
+    recoded = None
     if not options:
-        from ropewalk.spine.data.broken import check_text
+        from ropewalk.spine.data.broken import as_utf8, check_text
 
-        check_text(name, sep)
-    return pl.scan_csv(name, separator=sep, infer_schema=False, storage_options=options or None)
+        recoded = as_utf8(name, encoding)
+        check_text(name, sep, recoded)
+    return pl.scan_csv(recoded or name, separator=sep, infer_schema=False, storage_options=options or None)
 
 
 def _folder(address: str, path: Path) -> list[str]:

@@ -36,6 +36,14 @@ def test_every_format_is_read_and_codes_keep_their_zeros(name, tmp_path):
     assert read["units"].cast(pl.Int64).to_list() == [1, 2]
 
 
+def test_an_encoding_holds_for_the_files_that_are_not_utf8(tmp_path):
+    (tmp_path / "a.csv").write_bytes("item,units\ncafé,1\n".encode())
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress("item,units\ncafé,2\n".encode("windows-1252")))
+    read = sources.read_table(str(tmp_path), encoding="windows-1252").collect()
+    assert read.rows() == [("café", "1"), ("café", "2")]
+    assert sources.place(str(tmp_path), 1, encoding="windows-1252").endswith("b.csv.gz, row 2")
+
+
 def test_a_folder_is_its_files_in_order_of_name(tmp_path):
     for name in ("b.csv", "a.csv"):
         TABLE.with_columns(units=pl.lit(name)).write_csv(tmp_path / name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -38,7 +40,7 @@ def text(name: str) -> pl.Expr:
     return pl.when(stripped.str.len_bytes() > 0).then(stripped)
 
 
-def typed(column: Column, kind: pl.DataType, date_format: str | None) -> pl.Expr | None:
+def typed(column: Column, kind: pl.DataType, date_format: str | None, decimal_comma: bool = False) -> pl.Expr | None:
     """The column as `column.kind`, null where a value is not; None when no value of type `kind` could be.
 
     A column of strings has gone through `text` before.
@@ -54,7 +56,7 @@ def typed(column: Column, kind: pl.DataType, date_format: str | None) -> pl.Expr
     if column.kind == "date":
         return _date(name, kind, date_format)
     if kind == pl.String:
-        return _from_text(column.kind, pl.col(name))
+        return _from_text(column.kind, pl.col(name), decimal_comma)
     if column.kind == "str":
         whole = kind.is_integer() or kind == pl.Boolean
         return pl.col(name).cast(pl.String if whole or not kind.is_float() else pl.Int64, strict=False).cast(pl.String)
@@ -72,7 +74,9 @@ def typed(column: Column, kind: pl.DataType, date_format: str | None) -> pl.Expr
     return pl.col(name).cast(TYPES[column.kind], strict=False)
 
 
-def _from_text(kind: str, value: pl.Expr) -> pl.Expr:
+def _from_text(kind: str, value: pl.Expr, decimal_comma: bool) -> pl.Expr:
+    if decimal_comma and kind in ("int", "float"):  # a point may then stand for thousands: no number
+        value = pl.when(~value.str.contains(".", literal=True)).then(value.str.replace(",", ".", literal=True))
     if kind == "float":
         return value.cast(pl.Float64, strict=False)
     if kind == "int":
@@ -99,6 +103,26 @@ def _date(name: str, kind: pl.DataType, date_format: str | None) -> pl.Expr | No
         iso = value.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
         return pl.when((rest == "") | rest.is_in(["T", " "])).then(iso)
     return value.str.to_date(date_format, strict=False)
+
+
+def decimal_comma(frame: pl.LazyFrame, names: Sequence[str]) -> bool | None:
+    """Whether the comma is the decimal mark in these columns of text; None where no value decides.
+
+    It is where some value can be nothing else (3,5 and not 1,234), every comma could be one, and no value has a point.
+    """
+    values = [text(name) for name in names]
+    could = [v.str.contains(r"^[+-]?\d*,\d+$") for v in values]
+    sure = [v.str.contains(r"^[+-]?(\d*,(\d{1,2}|\d{4,})|(0|\d{4,})?,\d{3})$") for v in values]
+    against = [
+        v.str.contains(".", literal=True) | (v.str.contains(",", literal=True) & ~c)
+        for v, c in zip(values, could, strict=True)
+    ]
+    found = [
+        pl.any_horizontal(e.any() for e in exprs).alias(n)
+        for n, exprs in (("could", could), ("sure", sure), ("no", against))
+    ]
+    some, certain, no = frame.select(found).collect().row(0)
+    return False if no or not some else True if certain else None
 
 
 def date_format(frame: pl.LazyFrame, name: str, where: str) -> str | None:
@@ -134,12 +158,20 @@ def _day_or_month(frame: pl.LazyFrame, name: str, where: str, mark: str, value: 
     numbers = [parts.field(f"field_{i}").cast(pl.Int64, strict=False).max() for i in (0, 1)]
     one, two = frame.select(numbers[0].alias("one"), numbers[1].alias("two")).collect().row(0)
     day_first, month_first = f"%d{mark}%m{mark}%Y", f"%m{mark}%d{mark}%Y"
+    if min(one or 0, two or 0) > 12:
+        raise DataError([f"{where}: {name} has the day first in some rows and the month in others. Write 2024-03-31."])
     if (one or 0) > 12 and (two or 0) <= 12:
         return day_first
     if (two or 0) > 12 and (one or 0) <= 12:
         return month_first
     raise DataError(
         [
-            f"{where}: {name} {value!r} may be day or month first, and no row decides. Set date_format to {day_first!r} or {month_first!r}."
+            f"{where}: {name} {value!r} may be day or month first, and no row decides. Set date_format to {day_first!r} to read "
+            f"{_shown(value, day_first)}, or to {month_first!r} to read {_shown(value, month_first)}."
         ]
     )
+
+
+def _shown(value: str, form: str) -> str:
+    day = datetime.strptime(value, form)
+    return f"{day.day} {day:%B %Y}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -38,6 +39,13 @@ class Config(Settings):
     )
     columns: dict[str, str] = setting({}, "Names of your columns where they differ: {units: qty, item: sku}.")
     separator: str = setting(",", "Separator of CSV files: a comma is what CSV says.")
+    decimal_comma: bool | None = setting(
+        None, "Whether text files write 3,5 for 3.5. None: as the numbers show it, refused where they leave a doubt."
+    )
+    encoding: str | None = setting(
+        None,
+        "Encoding of text files that are not UTF-8, such as windows-1252. None: refused, since guesses garble names.",
+    )
     date_format: str | None = setting(None, "Format of dates such as %d/%m/%Y; ISO dates (2024-03-31) need none.")
     on_bad_rows: Literal["stop", "quarantine"] = setting(
         "stop",
@@ -162,6 +170,15 @@ class Config(Settings):
         if len(self.separator) != 1:
             raise ValueError(f"separator must be one character, not {self.separator!r}")
         return self
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, given: str | None) -> str | None:
+        try:
+            codecs.lookup(given or "utf-8")
+        except LookupError:
+            raise ValueError(f"{given!r} is no encoding. Write windows-1252, iso-8859-15 or utf-16") from None
+        return given
 
     @property
     def periods_per_year(self) -> float:

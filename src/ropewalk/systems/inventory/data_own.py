@@ -26,7 +26,7 @@ def read_own(config: Config, job: Job) -> Raw:
     def table(address: str | None, contract: Contract) -> pl.DataFrame | None:
         if address is None:
             return None
-        frame = read_table(address, config.separator)
+        frame = read_table(address, config.separator, config.encoding)
         checked = check(
             frame,
             contract,
@@ -34,7 +34,9 @@ def read_own(config: Config, job: Job) -> Raw:
             config.on_bad_rows,
             columns=config.columns if address == config.sales else {},
             date_format=config.date_format,
+            decimal_comma=config.decimal_comma,
             separator=config.separator,
+            encoding=config.encoding,
         )
         for note in checked.notes:
             job.note(note)
@@ -46,7 +48,7 @@ def read_own(config: Config, job: Job) -> Raw:
     items = _checked_days(config, table(config.items, contracts.ITEMS))
     stock = None
     if config.stock is not None:
-        names = read_table(config.stock, config.separator).collect_schema().names()
+        names = read_table(config.stock, config.separator, config.encoding).collect_schema().names()
         stock = table(config.stock, contracts.stock(names))
     sites = sales["site"].unique().sort()
     plan = _sited(config.plan, table(config.plan, contracts.PLAN), sites)

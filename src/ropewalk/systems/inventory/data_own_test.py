@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import polars as pl
+import pytest
 
 from ropewalk import config as configs
 from ropewalk.systems.inventory.config import Config
@@ -52,6 +53,21 @@ def test_a_european_export_is_read_when_it_says_so(tmp_path):
     made, notes = run(sales=path, separator=";", columns="date=Datum, item=Artikel, units=Menge")
     assert made.tables["history"].height == 40
     assert sum("is read as" in n for n in notes) == 3
+
+
+@pytest.mark.parametrize("encoding", ["windows-1252", "utf-16", "utf-8"])
+def test_what_a_german_spreadsheet_saves_is_read_as_it_was_meant(tmp_path, encoding):
+    """Semicolons, decimal commas, umlauts in its own encoding: the same tables as from a plain file."""
+    plain = pl.read_csv(export(tmp_path / "sales.csv"), schema_overrides={"item": pl.String})
+    plain = plain.with_columns(item=pl.lit("Müsli ") + pl.col("item"), units=pl.col("units") + 0.5, price=2.25)
+    plain.write_csv(tmp_path / "plain.csv")
+    text = plain.write_csv(separator=";", decimal_comma=True).replace("units", "Menge für alle")
+    (tmp_path / "umsatz.csv").write_bytes(text.encode(encoding))
+    settings = {"separator": ";", "columns": {"units": "Menge für alle"}, "encoding": encoding}
+    made, notes = run(sales=str(tmp_path / "umsatz.csv"), **settings)
+    for name, table in run(sales=str(tmp_path / "plain.csv"))[0].tables.items():
+        assert made.tables[name].equals(table), name
+    assert sum("the comma is read as the decimal mark" in n for n in notes) == 1
 
 
 def test_formats_give_the_same_tables(tmp_path):
