@@ -164,8 +164,8 @@ BESIDE = [
 ]  # fmt: skip
 
 AMOUNT = [
-    Bad("too little history", ("has 3 whole periods, which is too short",), sales(dated("%Y-%m-%d", count=21)), SALES),
-    Bad("more cuts than history", ("they ask for 90", "30 whole periods"), sales(good()), SALES | {"train": 70, "choose": 10, "replay": 10}),
+    Bad("too little history", ("sales.csv has 3 whole weeks, and 14 are needed", "train=0.5882", "Bring more history."), sales(dated("%Y-%m-%d", count=21)), SALES),
+    Bad("more cuts than history", ("sales.csv has 30 whole weeks, and 90 are needed", "train=70, choose=10, replay=10 are numbers of weeks", "or set train=19"), sales(good()), SALES | {"train": 70, "choose": 10, "replay": 10}),
     Bad("monthly data planned by the week", ("dates span 125 weeks, but 95", "is the data monthly"), sales(dated("%Y-%m-%d", step=30, count=30)), SALES),
     Bad("nothing sells often", ("no item has sales in 80% of the 18 training weeks", "the best has them in 1", "Lower min_sold_share"), sales(re.sub(r",3\n", ",0\n", good()).replace(",0\n", ",3\n", 1)), SALES),
 ]  # fmt: skip

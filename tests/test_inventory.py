@@ -53,6 +53,16 @@ def shop(tmp_path_factory):
     return Shop(tmp_path_factory.mktemp("shop"))
 
 
+# -- the data --
+
+
+def test_the_small_configuration_fits_the_weeks_of_ones_own_table(tmp_path):
+    sales(weeks=20).write_csv(tmp_path / "sales.csv")
+    settings = {"sales": str(tmp_path / "sales.csv")}
+    made = api.data("inventory", small=True, settings=settings, store=str(tmp_path / "store"))
+    assert {name: cut["periods"] for name, cut in made.notes["cuts"].items()} == {"train": 12, "choose": 4, "replay": 4}
+
+
 # -- the plan --
 
 

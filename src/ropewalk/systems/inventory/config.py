@@ -195,9 +195,7 @@ def seed_of(job: Job) -> int:
 
 def small() -> Config:
     """A life of seconds: 40 made items over 51 weeks, no file and no network."""
-    return Config(
-        sales="made:40x51", train=30, choose=10, replay=11, steps=60, forecast_steps=100, width=8, batch_items=40
-    )
+    return Config(sales="made:40x51", steps=60, forecast_steps=100, width=8, batch_items=40)
 
 
 __all__ = ["Config", "seed_of", "small"]

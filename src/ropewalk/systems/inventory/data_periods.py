@@ -77,9 +77,10 @@ def calendar(config: Config, first: int, last: int) -> pl.DataFrame:
     """Every period from first to last: period, date of its first day, cut, and where it lies in month and year."""
     total = last - first + 1
     parts = {"train": config.train, "choose": config.choose, "replay": config.replay}
+    least = max(2, config.lead_time_periods + 1)  # an order that is placed in a cut arrives in it
     table = pl.DataFrame({"period": range(first, last + 1)}, schema={"period": pl.Int64}).with_columns(
         date=pl.lit(origin(config)) + pl.duration(days=pl.col("period") * days(config)),
-        cut=pl.Series(cuts.labels(total, parts, least=max(2, config.lead_time_periods + 1)), dtype=pl.String),
+        cut=pl.Series(cuts.labels(total, parts, least, config.sales, config.period), dtype=pl.String),
     )
     month = 2 * np.pi * (pl.col("date").dt.day() - 1) / 30.5
     year = 2 * np.pi * (pl.col("date").dt.ordinal_day() - 1) / 365.25
