@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -180,11 +180,14 @@ def serve(
 
 
 def truths(system: str | System[Any], source: str | Path, **options: Unpack[Options]) -> Joined:
-    """Join what came true (a file with the event's `id`) to the events of the past."""
+    """Join what came true (a file with the event's `id`) to the events of the past; counts, also by release (v1, v2)."""
     from ropewalk.lifecycle import answers
 
     with place(system, **options) as p:
-        return answers.truths(p.system, p.lane, source)
+        joined = answers.truths(p.system, p.lane, source)
+        known = {id_: p.lane.store.record(id_) for id_ in joined.releases}
+        names = {id_: f"v{record.body['version']}" if record else id_ for id_, record in known.items()}
+        return replace(joined, releases={names[id_]: counts for id_, counts in joined.releases.items()})
 
 
 def monitor(system: str | System[Any], page: str | Path | None = None, **options: Unpack[Options]) -> list[Finding]:

@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -405,8 +405,15 @@ def _truths(options: argparse.Namespace) -> int:
     from ropewalk import api, printing
 
     joined = api.truths(options.system, options.source, **_options(options))
-    _print(options, joined.counts, printing.counts(joined.counts))
+    text = printing.counts(joined.counts)
+    if len(joined.releases) > 1:
+        text += "\n\n" + printing.table([{"release": name, **_worded(found)} for name, found in joined.releases.items()])
+    _print(options, {**joined.counts, "releases": joined.releases}, text)
     return 0
+
+
+def _worded(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name.replace("_", " "): value for name, value in counts.items()}
 
 
 def _monitor(options: argparse.Namespace) -> int:

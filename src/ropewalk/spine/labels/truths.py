@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,10 +41,13 @@ class Joined:
     repeated (said again), corrected (said otherwise, and replaced), already_known (nothing new),
     followed / done_differently (of events with `done`), waiting (events without a truth), overdue (of those, due before
     the newest event).
+
+    releases: the same counts of each release of which the new table tells something, the oldest first.
     """
 
     frame: pl.DataFrame
     counts: Mapping[str, int]
+    releases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def events_frame(events: Sequence[Mapping[str, Any]], contract: Contract, answers: Contract) -> pl.DataFrame:
@@ -196,13 +199,23 @@ def join(events: pl.DataFrame, truths: pl.DataFrame, known: pl.DataFrame | None 
     truths = check_truths(truths, "the truths")
     before = _merge(check_truths(known, "the truths handed in before")) if known is not None and known.height else None
     merged = _merge(truths if known is None or before is None else _stack(known, truths))
-    counts = _counts(events, truths, before)
     facts = [c for c in merged.columns if c not in ("id", "known_at") and not c.startswith(DONE)]
     acts = [c for c in merged.columns if c.startswith(DONE)]
     packed = merged.select("id", _pack("truth", facts), _pack("done", acts, DONE))
     frame = events.drop("truth", "done", "followed", strict=False).join(packed, on="id", how="left").sort("at", "id")
     frame = frame.with_columns(followed(frame))
-    return Joined(frame, {**counts, **_standing(frame)})
+    return Joined(frame, {**_counts(events, truths, before), **_standing(frame)}, _by_release(frame, truths, before))
+
+
+def _by_release(frame: pl.DataFrame, truths: pl.DataFrame, before: pl.DataFrame | None) -> dict[str, dict[str, int]]:
+    touched = frame.join(truths, on="id", how="semi")["release"].unique(maintain_order=True)
+    found = {}
+    for release in touched:
+        events = frame.filter(pl.col("release") == release)
+        theirs = truths.join(events, on="id", how="semi")
+        found[release] = {**_counts(events, theirs, before), **_standing(events)}
+        del found[release]["unknown_ids"]  # of no release
+    return found
 
 
 def _pack(name: str, columns: list[str], prefix: str = "") -> pl.Expr:

@@ -18,10 +18,10 @@ ANSWER = Contract((Column("order_now", "float", "o"), Column("arrives", "date", 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def events(n=4):
+def events(n=4, release=lambda i: "r1"):
     rows = [
         {
-            "id": f"e{i}", "at": str(START + timedelta(days=i)), "release": "r1", "latency_s": 0.001, "schema": 1,
+            "id": f"e{i}", "at": str(START + timedelta(days=i)), "release": release(i), "latency_s": 0.001, "schema": 1,
             "request": {"item": f"item {i % 2}", "date": "2024-01-01", "past": [1, 2.5, i]},
             "answer": {"order_now": 5.0 + i, "arrives": "2024-02-01"},
         }
@@ -66,6 +66,19 @@ def test_truths_reach_their_events_and_the_rest_waits():
     assert joined.counts["matched"] == 2
     assert joined.counts["unknown_ids"] == 1
     assert joined.counts["waiting"] == 2
+
+
+def test_counts_are_told_for_each_release_that_is_touched():
+    mixed = events(6, lambda i: f"r{i // 2}")  # two of r0, r1, r2
+    known = truth(id=["e0"], profit=[1.0])
+    joined = join(mixed, truth(id=["e3", "e0", "e1", "e1", "stranger"], profit=[1.0, 5.0, 2.0, 2.0, 9.0]), known=known)
+    assert list(joined.releases) == ["r0", "r1"]
+    r0, r1 = joined.releases.values()
+    assert (r0["matched"], r0["corrected"], r0["repeated"], r0["waiting"]) == (2, 1, 1, 0)
+    assert (r1["matched"], r1["corrected"], r1["repeated"], r1["waiting"]) == (1, 0, 0, 1)
+    for name in ("matched", "corrected", "repeated", "already_known"):
+        assert sum(r[name] for r in joined.releases.values()) == joined.counts[name]
+    assert "unknown_ids" not in r0
 
 
 def test_the_same_truth_again_changes_nothing():
