@@ -14,6 +14,7 @@ from pathlib import Path
 from ropewalk.errors import StoreError
 from ropewalk.store import records
 from ropewalk.store.blobs import DAY, Place
+from ropewalk.store.contents import Contents
 from ropewalk.store.index import Index, Sql, index_id
 from ropewalk.store.sessions import Session, Sessions, reap
 
@@ -72,8 +73,7 @@ def collect(
     index: Index,
     place: Place,
     sessions: Sessions,
-    leftovers: Callable[[], list[Path]],
-    drop_cached: Callable[[str], None],
+    contents: Contents,
     dry_run: bool,
     forget_days: float | None,
 ) -> GcReport:
@@ -81,11 +81,11 @@ def collect(
     found = {Path(key).name: (key, size) for key, size in place.keys("blobs/")}
     plan = index.run(lambda sql: prepare(sql, forget_days), "alone", durable=True, undo=dry_run)
     removed = [(hash, *found[hash]) for hash in sorted(found.keys() - plan.live)]
-    files = leftovers()
+    files = contents.leftovers()
     checkpoints = finished_checkpoints(index, place)
     if not dry_run:
         with sessions.session("gc") as mine:
-            removed = list(remove(index, place, mine, removed, drop_cached))
+            removed = list(remove(index, place, mine, removed, contents.forget))
         import shutil
 
         for file in files:

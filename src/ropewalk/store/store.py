@@ -1,4 +1,8 @@
-"""The store: bytes by content hash, and an index of records. The only class here that the rest of the package sees."""
+"""The store: bytes by content hash, and an index of records. The only class here that the rest of the package sees.
+
+What is here is who relies on what: every call pins the blobs that it puts or reads (sessions.py) before it asks for their
+bytes (contents.py), and a commit refers only to what is pinned, there and on the disk.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +14,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ropewalk.errors import CorruptError, MissingError, StoreError
+from ropewalk.errors import StoreError
 from ropewalk.store import records as rows
 from ropewalk.store import sessions as work
-from ropewalk.store.blobs import CHUNK, Folder, Memory, Place, explain, temporary, write
+from ropewalk.store.blobs import Memory, Place
+from ropewalk.store.contents import SMALL, Contents, hash_file
 from ropewalk.store.index import Index, Sql, index_id
 from ropewalk.store.records import Move, Record
 from ropewalk.types import Blob
 
 if TYPE_CHECKING:
     from ropewalk.store.gc import GcReport
-
-SMALL = 8 << 20  # bytes that a file may have to be read at once
 
 
 class _Lost(Exception):
@@ -35,14 +38,12 @@ class Store:
         self.url = url
         self.local = local  # scratch, caches and journals, also when the blobs are elsewhere
         self._place = place
+        self._contents = Contents(place, local)
         self._index = index
         self._sessions = work.Sessions(index)
-        self._cache = place if isinstance(place, Folder) else Folder(local)
         self._own_local = own_local
         self._registered = False
         self._mark = ""
-        self._loose: set[str] = set()  # put without fsync
-        self._verified: dict[str, tuple[int, int, int]] = {}  # hash -> inode, mtime, size of the file that was hashed
 
     def __reduce__(self) -> tuple[Callable[[str, str], Store], tuple[str, str]]:
         from ropewalk.store import open_store
@@ -69,116 +70,40 @@ class Store:
         """
         if isinstance(data, Path):
             return self._put_file(data, durable)
-        blob = Blob(hashlib.sha256(data).hexdigest(), len(data))
-        with self._pinned((blob.hash,)) as session:
-            if self._wanted(blob, durable, small=True):
-                self._place.put(_key(blob.hash), data, durable=durable, absent=True)
-            session.sure.add(blob.hash)
-        return blob
+        return self._put(Blob(hashlib.sha256(data).hexdigest(), len(data)), data, durable)
 
     def _put_file(self, path: Path, durable: bool) -> Blob:
         try:
             if path.stat().st_size <= SMALL:
                 return self.put(path.read_bytes(), durable=durable)
-            blob = _hash_file(path)
+            blob = hash_file(path)
         except OSError as error:
             raise StoreError(f"{path} cannot be kept: {error.strerror or error}.") from error
+        return self._put(blob, path, durable)
+
+    def _put(self, blob: Blob, data: bytes | Path, durable: bool) -> Blob:
         with self._pinned((blob.hash,)) as session:
-            if self._wanted(blob, durable, small=False):
-                half = self._stage(_chunks(path), path.stat().st_size, blob.hash, str(path))
-                try:
-                    self._place.put(_key(blob.hash), half, durable=durable, absent=True)
-                finally:
-                    half.unlink(missing_ok=True)
+            if blob.hash not in session.sure or (durable and self._contents.loose({blob.hash})):
+                self._contents.put(blob, data, durable)
             session.sure.add(blob.hash)
         return blob
-
-    def _wanted(self, blob: Blob, durable: bool, small: bool) -> bool:
-        """Must the bytes still be written? A torn file (the machine lost power before its fsync) is written again."""
-        key = _key(blob.hash)
-        session = self._sessions.current()
-        if session is not None and blob.hash in session.sure and (not durable or blob.hash not in self._loose):
-            return False
-        if not durable:
-            self._loose.add(blob.hash)
-        if small and self._place.cheap_put:
-            return True
-        size = self._place.size(key)
-        if size is not None and size != blob.size:
-            self._place.delete(key)
-            return True
-        if size is not None and durable:
-            self._place.sync((key,))
-            self._loose.discard(blob.hash)
-        return size is None
-
-    def _stage(self, pieces: Iterable[bytes], size: int, expected: str, source: str) -> Path:
-        """A temporary local file with these bytes, made sure to hash to `expected`."""
-        half = temporary(self.local / "tmp")
-        digest = hashlib.sha256()
-
-        def hashed() -> Iterator[bytes]:
-            for piece in pieces:
-                digest.update(piece)
-                yield piece
-
-        try:
-            write(half, hashed(), durable=False)
-        except OSError as error:
-            raise explain(error, half, size) from error
-        if digest.hexdigest() != expected:
-            half.unlink()
-            raise CorruptError(expected, source, digest.hexdigest())
-        return half
 
     def get(self, hash: str) -> bytes:
         """The bytes, hashed again on the way."""
         self._touch(hash)
-        data = self._place.get(_key(hash))
-        if data is None:
-            raise self._missing(hash)
-        if (found := hashlib.sha256(data).hexdigest()) != hash:
-            raise CorruptError(hash, self._place.where(_key(hash)), found)
-        return data
+        return self._contents.get(hash)
 
     def read(self, hash: str, start: int, length: int) -> bytes:
         """A range of the bytes; shorter only at their end. A range is not hashed."""
         if start < 0 or length < 0:
             raise ValueError(f"a range starts at 0 or later and is not negative: {start}, {length}")
         self._touch(hash)
-        data = self._place.read(_key(hash), start, length)
-        if data is None:
-            raise self._missing(hash)
-        return data
+        return self._contents.read(hash, start, length)
 
     def path(self, hash: str) -> Path:
         """A local, read-only file of the bytes, hashed once per process and again whenever the file has changed."""
         self._touch(hash)
-        local = isinstance(self._place, Folder)
-        path = self.local / (_key(hash) if local else f"cache/{hash[:2]}/{hash}")
-        if not local and not path.exists():
-            self._fill_cache(hash)
-        try:
-            state = path.stat()
-            seen = (state.st_ino, state.st_mtime_ns, state.st_size)
-            if self._verified.get(hash) != seen:
-                if (found := _hash_file(path).hash) != hash:
-                    raise CorruptError(hash, str(path), found)
-                self._verified[hash] = seen
-        except FileNotFoundError:
-            raise self._missing(hash) from None
-        return path
-
-    def _fill_cache(self, hash: str) -> None:
-        size = self._place.size(_key(hash))
-        if size is None:
-            raise self._missing(hash)
-        pieces = (self._place.read(_key(hash), at, SMALL) or b"" for at in range(0, size, SMALL))
-        half = self._stage(pieces, size, hash, self._place.where(_key(hash)))
-        self._cache.put(f"cache/{hash[:2]}/{hash}", half, durable=False, absent=False)
-
-    def _missing(self, hash: str) -> MissingError:
-        return MissingError("blob", hash, hint=f"It is not at {self._place.where(_key(hash))}.")
+        return self._contents.path(hash)
 
     # --- folders -------------------------------------------------------------------------------------------------
 
@@ -340,18 +265,14 @@ class Store:
                 todo |= self._members(todo)
                 self._sessions.pin(session, todo)
                 for hash in sorted(todo - session.sure):
-                    if self._place.size(_key(hash)) is None:
-                        raise self._missing(hash)
-                    self._loose.add(hash)
+                    self._contents.must_hold(hash)
                     session.sure.add(hash)
-            if self._loose & hashes:
-                self._make_durable(hashes | self._members(hashes & self._loose))
+            if loose := self._contents.loose(hashes):
+                self._make_durable(hashes | self._members(loose))
             yield session
 
     def _make_durable(self, hashes: set[str]) -> None:
-        loose = self._loose & hashes
-        self._place.sync([*map(_key, sorted(loose)), *([self._mark] if self._mark else [])])
-        self._loose -= loose
+        self._contents.flush(hashes, *([self._mark] if self._mark else []))
         self._mark = ""
 
     def _members(self, manifests: set[str]) -> set[str]:
@@ -402,15 +323,7 @@ class Store:
         from ropewalk.store import gc
 
         self._register()
-        return gc.collect(
-            self._index, self._place, self._sessions, self._cache.leftovers, self._drop_cached, dry_run, forget_days
-        )
-
-    def _drop_cached(self, hash: str) -> None:
-        self._verified.pop(hash, None)
-        self._loose.discard(hash)
-        if self._cache is not self._place:
-            self._cache.delete(f"cache/{hash[:2]}/{hash}")
+        return gc.collect(self._index, self._place, self._sessions, self._contents, dry_run, forget_days)
 
     def close(self) -> None:
         self._sessions.close()
@@ -427,25 +340,8 @@ class Store:
         self.close()
 
 
-def _key(hash: str) -> str:
-    if len(hash) != 64 or not all(c in "0123456789abcdef" for c in hash):
-        raise MissingError("blob", hash, hint="A blob's name is a sha256: 64 hexadecimal digits.")
-    return f"blobs/{hash[:2]}/{hash}"
-
-
 def _object(key: str) -> str:
     parts = key.split("/")
     if any(part in ("", ".", "..") for part in parts) or "\0" in key or "\\" in key:
         raise StoreError(f"{key!r} is no key of an object: use names separated by single slashes, as in 'a/b'.")
     return f"objects/{key}"
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with open(path, "rb") as file:
-        while piece := file.read(CHUNK):
-            yield piece
-
-
-def _hash_file(path: Path) -> Blob:
-    with open(path, "rb") as file:
-        return Blob(hashlib.file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_size)
