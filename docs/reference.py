@@ -11,7 +11,7 @@ from pathlib import Path
 os.environ["COLUMNS"] = "100"
 
 from ropewalk import catalogue
-from ropewalk.cli import VERBS, parser
+from ropewalk.cli import VERBS, command_parser, parser
 from ropewalk.config import describe
 
 TARGET = Path(__file__).parent / "reference.md"
@@ -36,13 +36,9 @@ def reference() -> str:
             about = s.about.replace("|", "\\|").replace("\n", " ")
             parts.append(f"| `{s.name}` | `{s.default}` | {s.unit} | {s.stage} | {about} |")
         parts.append("")
-        if system.commands:
-            parts += [f"## Commands of {name}", "", "| command | what it does |", "|---|---|"]
-            parts += [
-                f"| `ropewalk {name} {key}` | {(function.__doc__ or '').strip().splitlines()[0]} |"
-                for key, function in system.commands.items()
-            ]
-            parts.append("")
+        for key, function in system.commands.items():
+            said = command_parser(name, key, function).format_help().rstrip()
+            parts += [f"## ropewalk {name} {key}", "", "```text", said, "```", ""]
     return "\n".join(parts)
 
 

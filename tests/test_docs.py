@@ -16,7 +16,7 @@ import yaml
 
 import ropewalk
 from ropewalk import api, catalogue, errors
-from ropewalk.cli import VERBS, parser
+from ropewalk.cli import VERBS, command_parser, parser
 from ropewalk.config import describe, load
 
 ROOT = Path(__file__).parent.parent
@@ -154,13 +154,17 @@ def test_every_verb_has_a_page_and_every_page_a_verb():
 
 @pytest.mark.parametrize("page", PAGES, ids=read)
 def test_commands_on_a_page_are_understood(page):
-    """Every `ropewalk VERB ...` line of a fenced block has options that exist."""
+    """Every `ropewalk VERB ...` and `ropewalk SYSTEM COMMAND ...` line of a fenced block has options that exist."""
     for kind in ("sh", "console"):
         for block in fences(page, kind):
             for line in block.splitlines():
                 command = re.match(r"^(?:\$ )?(ropewalk [^#|&;]*)", line)
-                if command:
-                    parser().parse_args(shlex.split(command[1])[1:])
+                words = shlex.split(command[1])[1:] if command else []
+                if words and words[0] in catalogue.names():
+                    function = catalogue.find(words[0]).commands[words[1]]
+                    command_parser(*words[:2], function).parse_args(words[2:])
+                elif words:
+                    parser().parse_args(words)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=read)

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ropewalk import api
+from ropewalk import api, cli
 from ropewalk.lifecycle import records, stages
 from ropewalk.lifecycle.life import service
 
@@ -110,3 +110,64 @@ def test_another_seed_is_another_model_of_the_same_data_and_the_run_says_which(s
     assert other.dataset == shop.life.run.dataset
     assert other.model != shop.life.run.model
     assert (shop.life.run.plan["seed"], other.plan["seed"]) == (0, 1)
+
+
+# -- what came true --
+
+
+@pytest.fixture
+def shell(shop, tmp_path, monkeypatch, capsys):
+    """Run a command beside the shop's store: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = cli.main([*map(str, arguments), "--store", shop.options["store"]])
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+def test_newer_sales_become_truths_in_two_commands(shop, shell):
+    """The settings of the live release are known; what is not over is left; what is known is not told again."""
+    assert shell("predict", "inventory", shop.out / "requests.parquet", "answers.csv")[0] == 0
+    sales(weeks=1, first=WEEKS).write_csv("one.csv")
+    code, out, err = shell("inventory", "actuals", "--sales", "one.csv", "--json")
+    early = json.loads(out)
+    assert (code, early["told"]) == (0, 0)
+    assert (waiting := early["cover_not_over"]) >= ITEMS
+    assert "actuals.parquet was not written" in err
+    assert not Path("actuals.parquet").exists()
+
+    sales(weeks=3, first=WEEKS).write_csv("three.csv")
+    pl.DataFrame({"date": [START + timedelta(7 * WEEKS)], "item": ["003"], "ordered": [1.0]}).write_csv("orders.csv")
+    code, out, err = shell("inventory", "actuals", "--sales", "three.csv", "--orders", "orders.csv", "--out", "new.csv")
+    assert f"told: {waiting}" in out
+    said = re.search(r"next: ropewalk (.+)\n", err)[1].split()
+    assert shell(*said)[0] == 0
+    code, out, _ = shell(*said, "--json")
+    assert (json.loads(out)["matched"], json.loads(out)["already_known"]) == (waiting, waiting)
+    assert json.loads(out)["done_differently"] > 0
+    found = json.loads(shell("inventory", "actuals", "--sales", "three.csv", "--json")[1])
+    assert (found["told"], found["cover_not_over"]) == (0, 0)
+    assert shell("monitor", "inventory")[0] in (0, 10, 20)
+
+
+def test_bad_newer_sales_get_the_sentences_of_sales(shell):
+    Path("bad.csv").write_text("date,item,units\n2024-10-07,001,many\n")
+    code, _, err = shell("inventory", "actuals", "--sales", "bad.csv")
+    assert (code, "bad.csv, row 2: units 'many' is not a number" in err) == (2, True)
+    assert "no file 'none.csv'" in shell("inventory", "actuals", "--sales", "none.csv")[2]
+    assert "must end in one of .parquet, .csv, .arrow" in shell("inventory", "actuals", "--out", "x.xlsx")[2]
+
+
+def test_actuals_of_a_system_that_answered_nothing_say_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["inventory", "actuals", "--small", "--store", "empty"]) == 2
+    assert "Nothing was answered yet" in capsys.readouterr().err
+
+
+def test_a_life_says_which_commands_come_next(shop, shell, monkeypatch):
+    monkeypatch.setattr(api, "live", lambda *_, **__: shop.life)
+    out = shell("live", "inventory")[1]
+    assert f"\n  ropewalk inventory actuals --store {shop.options['store']}\n" in out

@@ -21,13 +21,16 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from ropewalk import catalogue
 from ropewalk import config as configs
+from ropewalk.errors import MissingError
 from ropewalk.lifecycle import inspect
 from ropewalk.lifecycle.lane import Console, Lane, doubting
 from ropewalk.store import GcReport, open_store
-from ropewalk.types import Dataset, Finding, Plan, Release, Report, Run, System
+from ropewalk.types import Dataset, Finding, Job, Plan, Release, Report, Run, System
 
 if TYPE_CHECKING:
     from typing import Unpack
+
+    import polars as pl
 
     from ropewalk.lifecycle.answers import Joined, Summary
     from ropewalk.lifecycle.life import Life
@@ -75,6 +78,61 @@ def place(system: str | System[Any], **options: Unpack[Options]) -> Iterator[Pla
             yield Place(found, config, Lane(store, Console(options.get("quiet", True)), **bounds))
     finally:
         store.close()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a command of a system is lent beside its own options: settings, a job, and what the lane knows and does."""
+
+    config: Any
+    job: Job
+    events: Callable[[], pl.DataFrame]  # all that was answered, oldest first, with `truth` and `done` as far as known
+    write: Callable[[str | Path, bytes], None]  # a file, the whole of it or nothing
+    show: Callable[[Mapping[str, Any]], None]  # the result, figures by name
+
+
+@contextmanager
+def desk(
+    system: str | System[Any], show: Callable[[Mapping[str, Any]], None] = lambda _: None, **options: Unpack[Options]
+) -> Iterator[Desk]:
+    """A desk for a system's command. Its settings are those that the live release was trained with, changed by the options.
+
+    with desk("inventory") as d: system.commands["actuals"](d, sales="newer.csv")
+    """
+    from ropewalk.lifecycle import records, releases
+
+    found = catalogue.find(system) if isinstance(system, str) else system
+    where: Any = {key: value for key, value in options.items() if key not in ("config", "sets", "settings")}
+    with place(found, **where) as p:
+        live = None if options.get("small") else releases.current(found, p.lane, "live")
+        trained = records.need(p.lane.store, live.run, "run").body["config"] if live else {}
+        config = configs.load(
+            found.config,
+            base=p.config if options.get("small") else configs.load(found.config, values=trained),
+            file=options.get("config"),
+            values=options.get("settings"),
+            sets=options.get("sets", ()),
+        )
+        with p.lane.job("command", "command") as job:
+            yield Desk(config, job, lambda: _events(found, p.lane), _write, show)
+
+
+def _write(path: str | Path, data: bytes) -> None:
+    from ropewalk.lifecycle.answers import write_whole
+
+    write_whole(Path(path), data)
+
+
+def _events(system: System[Any], lane: Lane) -> pl.DataFrame:
+    from ropewalk.lifecycle import answers
+    from ropewalk.spine.labels.truths import join
+
+    events = answers.read_events(system, lane)
+    if not events.height:
+        hint = f"Nothing was answered yet: `ropewalk serve {system.name}`, or `predict`."
+        raise MissingError("event", system.name, hint=hint)
+    known = answers.read_truths_kept(system, lane)
+    return events if known is None else join(events, known).frame
 
 
 def data(system: str | System[Any], **options: Unpack[Options]) -> Dataset:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import inspect
 import json
 import os
 import sys
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -288,9 +290,44 @@ def _system_command(arguments: list[str]) -> int:
             )
         print(f"{system.name}: {system.about}\n\nverbs: ropewalk VERB {name}   (ropewalk --help)")
         for key, function in system.commands.items():
-            print(f"  ropewalk {name} {key:12} {(function.__doc__ or '').strip().splitlines()[0]}")
+            print(f"  ropewalk {name} {key:12} {_first_line(function)}")
         return 0
-    return int(command(arguments[2:]) or 0)
+    options = command_parser(name, arguments[1], command).parse_args(arguments[2:])
+    return _commanded(name, command, options)
+
+
+def _first_line(command: Callable[..., int]) -> str:
+    return (command.__doc__ or "").strip().splitlines()[0]
+
+
+def command_parser(system: str, name: str, command: Callable[..., int]) -> argparse.ArgumentParser:
+    """The parser of a system's command. Its own options are its keyword arguments, each `Annotated` with its help."""
+    about = _first_line(command)
+    made = _Parser(f"ropewalk {system} {name}", description=about, formatter_class=_Formatter)
+    hints = typing.get_type_hints(command, include_extras=True)
+    for own in _own(command):
+        flag, help_ = "--" + own.name.replace("_", "-"), hints[own.name].__metadata__[0]
+        if own.default is False:
+            made.add_argument(flag, action="store_true", help=help_)
+        else:
+            made.add_argument(flag, default=own.default, required=own.default is own.empty, metavar="FILE", help=help_)
+    _add_configuration(made)
+    _add_common(made)
+    return made
+
+
+def _own(command: Callable[..., int]) -> list[inspect.Parameter]:
+    return [p for p in inspect.signature(command).parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+
+def _commanded(system: str, command: Callable[..., int], options: argparse.Namespace) -> int:
+    from ropewalk import api, printing
+
+    def show(found: Mapping[str, Any]) -> None:
+        _print(options, found, printing.counts(found))
+
+    with api.desk(system, show, **_options(options)) as desk:
+        return int(command(desk, **{p.name: getattr(options, p.name) for p in _own(command)}) or 0)
 
 
 # -- the handlers --
@@ -407,7 +444,9 @@ def _truths(options: argparse.Namespace) -> int:
     joined = api.truths(options.system, options.source, **_options(options))
     text = printing.counts(joined.counts)
     if len(joined.releases) > 1:
-        text += "\n\n" + printing.table([{"release": name, **_worded(found)} for name, found in joined.releases.items()])
+        text += "\n\n" + printing.table(
+            [{"release": name, **_worded(found)} for name, found in joined.releases.items()]
+        )
     _print(options, {**joined.counts, "releases": joined.releases}, text)
     return 0
 
@@ -428,18 +467,21 @@ def _monitor(options: argparse.Namespace) -> int:
 
 
 def _live(options: argparse.Namespace) -> int:
-    from ropewalk import api, printing
+    from ropewalk import api, catalogue, printing
 
     life = api.live(options.system, options.out, **_options(options))
-    _print(options, printing.life_body(life), printing.life(life, _again(options)))
+    text = printing.life(life, _again(options))
+    for name in catalogue.find(options.system).commands:
+        text += f"\n  ropewalk {_again(options, name)}"
+    _print(options, printing.life_body(life), text)
     return 0
 
 
-def _again(options: argparse.Namespace) -> str:
-    """The words that name this system and store again."""
+def _again(options: argparse.Namespace, *command: str) -> str:
+    """The words that name this system, a command of it, and the store again."""
     import shlex
 
-    words = [options.system]
+    words = [options.system, *command]
     for flag in ("store", "index"):
         if getattr(options, flag):
             words += [f"--{flag}", getattr(options, flag)]

@@ -84,7 +84,7 @@ def panel(tables: Mapping[str, pl.DataFrame]) -> Panel:
         period=calendar["period"].to_numpy(),
         cut=calendar["cut"].cast(str).to_numpy().astype(str) if "cut" in calendar.columns else np.full(shape[1], ""),
         demand=grid("demand", 0.0), listed=listed, censored=grid("censored", 0.0) > 0,
-        price=_filled(grid("price", np.nan)), promo=promo, calendar=calendar_columns(calendar["date"]),
+        price=filled(grid("price", np.nan)), promo=promo, calendar=calendar_columns(calendar["date"]),
         unit_cost=_money(items, "unit_cost_usd"), holding_usd=_money(items, "holding_usd"),
         lost_sale_usd=_money(items, "lost_sale_usd"), order_cost_usd=_money(items, "order_cost_usd"),
         lead_time=lead, pack_size=_money(items, "pack_size"), min_order=_money(items, "min_order"),
@@ -135,7 +135,7 @@ def _stock(stock: pl.DataFrame, items: pl.DataFrame, longest: int) -> tuple[Arra
     return aligned["on_hand"].cast(float).fill_null(0.0).to_numpy().copy(), pipeline
 
 
-def _filled(price: Array) -> Array:
+def filled(price: Array) -> Array:
     """Each row's gaps filled with the value before, leading gaps with the first value, an empty row with 0."""
     known = ~np.isnan(price)
     last = np.maximum.accumulate(np.where(known, np.arange(price.shape[1]), -1), axis=1)

@@ -151,14 +151,18 @@ def came_true(
         t = start + k
         if t + max(longest, ahead) > records.shape[1]:
             break
-        price = records.price[:, t : t + longest].mean(1)
-        line = worth.Line(
-            units, request["on_hand"], request["on_order"], request["lead_time_periods"], request["next_order_periods"],
-            price, *(request[n] for n in ("unit_cost_usd", "holding_usd", "lost_sale_usd", "order_cost_usd")),
-        )  # fmt: skip
+        line = line_of(request, units, records.price[:, t : t + longest].mean(1))
         kept.append(k)
         found.append(worth.realised(line, records.demand[:, t : t + longest]))
     return kept, found
+
+
+def line_of(request: Columns, units: Array, price: Array) -> worth.Line:
+    """The order lines of N requests: `units` at mean price `price`."""
+    return worth.Line(
+        units, request["on_hand"], request["on_order"], request["lead_time_periods"], request["next_order_periods"],
+        price, *(request[n] for n in ("unit_cost_usd", "holding_usd", "lost_sale_usd", "order_cost_usd")),
+    )  # fmt: skip
 
 
 def held_out(config: Config, dataset: Dataset, model: InventoryModel) -> HeldOut:
