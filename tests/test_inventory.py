@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ropewalk import api, cli
+from ropewalk import api, catalogue, cli
 from ropewalk.lifecycle import records, stages
 from ropewalk.lifecycle.life import service
 
@@ -110,6 +110,12 @@ def test_another_seed_is_another_model_of_the_same_data_and_the_run_says_which(s
     assert other.dataset == shop.life.run.dataset
     assert other.model != shop.life.run.model
     assert (shop.life.run.plan["seed"], other.plan["seed"]) == (0, 1)
+
+
+def test_a_run_of_a_version_with_another_setting_can_still_be_read(shop):
+    """`seed` was once a setting of inventory; monitor reads the configuration of the release that it watches."""
+    system = catalogue.find("inventory")
+    assert stages.config_of(system, {**shop.life.run.config, "seed": 7}).model_dump(mode="json") == shop.life.run.config
 
 
 # -- what came true --

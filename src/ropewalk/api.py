@@ -99,16 +99,16 @@ def desk(
 
     with desk("inventory") as d: system.commands["actuals"](d, sales="newer.csv")
     """
-    from ropewalk.lifecycle import records, releases
+    from ropewalk.lifecycle import records, releases, stages
 
     found = catalogue.find(system) if isinstance(system, str) else system
     where: Any = {key: value for key, value in options.items() if key not in ("config", "sets", "settings")}
     with place(found, **where) as p:
         live = None if options.get("small") else releases.current(found, p.lane, "live")
-        trained = records.need(p.lane.store, live.run, "run").body["config"] if live else {}
+        trained = records.need(p.lane.store, live.run, "run").body["config"] if live else None
         config = configs.load(
             found.config,
-            base=p.config if options.get("small") else configs.load(found.config, values=trained),
+            base=stages.config_of(found, trained) if trained is not None else p.config,
             file=options.get("config"),
             values=options.get("settings"),
             sets=options.get("sets", ()),

@@ -247,5 +247,5 @@ def plan(system: System[Any], config: Any, lane: Lane, deadline_s: float | None 
 
 
 def config_of(system: System[Any], body: Mapping[str, Any]) -> Any:
-    """The configuration that a run was made with."""
-    return system.config.model_validate(dict(body))
+    """The configuration that a run was made with; a setting that an older version had and this one has not is left out."""
+    return system.config.model_validate({k: v for k, v in body.items() if k in system.config.model_fields})
