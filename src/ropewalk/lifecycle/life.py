@@ -7,16 +7,16 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ropewalk import config as configs
-from ropewalk.errors import RopewalkError
-from ropewalk.lifecycle import answers, releases, stages
-from ropewalk.lifecycle.lane import Lane, keep, remember, stage, workspace
+from ropewalk.errors import CorruptError, MissingError, RopewalkError
+from ropewalk.lifecycle import answers, records, releases, stages
+from ropewalk.lifecycle.lane import Lane, code_version, digest, keep, remember, stage, workspace
 from ropewalk.store import Record
 from ropewalk.types import Dataset, Finding, Outcome, Release, Report, Run, System
 
@@ -57,7 +57,7 @@ def live(system: System[Any], config: Any, lane: Lane, *, out: str | Path | None
     if release is not None:
         served = rehearse(system, config, dataset, release, lane)
         page = folder / "monitor.html"
-        findings = tuple(answers.monitor(system, config, lane, page=page, release=release.id))
+        findings = watch(system, config, lane, release, page)
         lane.console.say(f"monitor: {len(findings)} findings, {page}")
         files = (*files, page)
     seconds = time.monotonic() - begun
@@ -258,3 +258,40 @@ def ask(url: str, requests: pl.DataFrame, lane: Lane) -> tuple[list[str], list[f
     finally:
         connection.close()
     return ids, latencies
+
+
+# -- what is found --
+
+
+def watch(system: System[Any], config: Any, lane: Lane, release: Release, page: Path) -> tuple[Finding, ...]:
+    """What monitoring finds, and its page. What it found today is told again where nothing was answered or came true since:
+    of all that it looks at only the time has changed, and what is due is due in days."""
+    heard = _heard(system, lane, release)
+    looked = lane.store.records("monitor", system.name, limit=100)
+    made = next((r for r in looked if r.body.get("heard") == heard), None)
+    if made is not None:
+        with suppress(MissingError, CorruptError):  # a page that is gone is made anew
+            answers.write_whole(page, lane.store.get(made.body["page"]))
+            return tuple(Finding(**found) for found in made.body["findings"])
+    findings = tuple(answers.monitor(system, config, lane, page=page, release=release.id))
+    with lane.store.session(f"monitor {system.name}"):
+        blob = lane.store.put(page.read_bytes())
+        body = {
+            "findings": [asdict(f) for f in findings],
+            "at": records.now().isoformat(),
+            "heard": heard,
+            "page": blob.hash,
+        }
+        id_ = f"monitor-{digest(release.id, body)}"
+        lane.store.commit(
+            Record(id_, "monitor", system.name, time.time(), body, (("release", release.id),), (blob.hash,))
+        )
+    return findings
+
+
+def _heard(system: System[Any], lane: Lane, release: Release) -> str:
+    """A name for all that monitoring looks at, and for the day."""
+    kept = [
+        r.id for kind in ("events", "truths", "counts") for r in lane.store.records(kind, system.name, limit=1_000_000)
+    ]
+    return digest(code_version(system), lane.seed, release.id, sorted(kept), records.now().date())

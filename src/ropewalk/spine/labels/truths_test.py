@@ -45,6 +45,14 @@ def test_events_have_the_types_of_the_contract():
     assert events_frame([], REQUEST, ANSWER).schema == frame.schema
 
 
+@pytest.mark.parametrize(
+    "past", [[[1, 2, 3], None], [[1, 2, 3], [1, 2]], [[1, 2, 3], [1, None, 3]], [None, None], [[], []]]
+)
+def test_lists_that_are_not_whole_stay_what_they_are(past):
+    rows = [{"id": str(i), "request": {"past": p}, "answer": {}} for i, p in enumerate(past)]
+    assert events_frame(rows, REQUEST, ANSWER)["request"].struct.field("past").to_list() == past
+
+
 def test_an_event_of_an_older_contract_has_nulls_where_it_knew_nothing():
     old = {
         "id": "x",
