@@ -167,6 +167,11 @@ def test_bad_newer_sales_get_the_sentences_of_sales(shell):
     assert "must end in one of .parquet, .csv, .arrow" in shell("inventory", "actuals", "--out", "x.xlsx")[2]
 
 
+def test_a_command_mistyped_names_the_one_that_was_meant(shell):
+    assert "Did you mean 'actuals'?" in shell("inventory", "actual")[2]
+    assert "Verbs come first: ropewalk train inventory." in shell("inventory", "train")[2]
+
+
 def test_actuals_of_a_system_that_answered_nothing_say_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["inventory", "actuals", "--small", "--store", "empty"]) == 2

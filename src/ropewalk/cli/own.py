@@ -27,12 +27,9 @@ def system_command(arguments: list[str]) -> int:
         if len(arguments) > 1 and not arguments[1].startswith("-"):
             from ropewalk.errors import MissingError
 
-            raise MissingError(
-                "command",
-                f"{name} {arguments[1]}",
-                system.commands,
-                f"Verbs come first: ropewalk {arguments[1]} {name}.",
-            )
+            verb = arguments[1] in VERBS
+            hint = f"Verbs come first: ropewalk {arguments[1]} {name}." if verb else f"`ropewalk {name}` lists them."
+            raise MissingError(f"command of {name}", arguments[1], () if verb else system.commands, hint)
         print(f"{system.name}: {system.about}\n\nverbs: ropewalk VERB {name}   (ropewalk --help)")
         for key, function in system.commands.items():
             print(f"  ropewalk {name} {key:12} {_first_line(function)}")

@@ -158,7 +158,7 @@ def _told(
     soon, covered = ((empty & (ahead < n[:, None])).any(1) for n in (line.next_order, worth.cover(line)))
     return pl.DataFrame(
         {
-            "id": due["id"], "ran_out": soon, "ran_out_covered": covered, "profit_usd": value.profit_usd,
+            "id": due["id"], "ran_out": soon, "ran_out_covered": covered, "profit_usd": value.profit_usd + 0.0,  # no -0.0 in a CSV
             "done.order_now": due["done"] if orders is not None else pl.Series([None] * due.height, dtype=pl.Float64),
         }, schema=TRUTHS,
     ).filter(known)  # fmt: skip
