@@ -80,11 +80,12 @@ class Forks:
         self._process.stdin.flush()
         return self._read()
 
-    def start(self, *arguments, cwd, env=None, at=None, call=None, nth=1, file_bytes=None):
-        """Run `ropewalk ARGUMENTS` in `cwd`; the child's pid. `file_bytes`: no file may grow larger."""
+    def start(self, *arguments, cwd, env=None, at=None, call=None, nth=1, by=signal.SIGKILL, file_bytes=None):
+        """Run `ropewalk ARGUMENTS` in `cwd`; the child's pid. It dies at step `at`, or gets the signal `by` when
+        it makes the `nth` call of `call`. `file_bytes`: no file may grow larger."""
         number = next(self._numbers)
         said = [str(self.folder / f".said-{number}-{name}") for name in ("out", "err", "steps")]
-        body = {"cwd": str(cwd), "env": env or {}, "at": at, "call": call, "nth": nth, "said": said}
+        body = {"cwd": str(cwd), "env": env or {}, "at": at, "call": call, "nth": nth, "by": by, "said": said}
         body["file_bytes"] = file_bytes
         pid = self._ask({"do": "start", "arguments": [str(a) for a in arguments], **body})["pid"]
         self._said[pid] = [Path(name) for name in said]
@@ -170,7 +171,7 @@ def _child(command):
         places = []
         _count_steps(places, command["at"])
         if command["call"]:
-            _die_at_call(command["call"], command["nth"])
+            _signal_at_call(command["call"], command["nth"], command["by"])
         if command["file_bytes"] is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (command["file_bytes"], resource.RLIM_INFINITY))
         from ropewalk.cli import main
@@ -272,7 +273,7 @@ def _for_writing(arguments):
     )
 
 
-def _die_at_call(name, nth):
+def _signal_at_call(name, nth, by):
     import importlib
 
     module, _, path = name.partition(":")
@@ -284,7 +285,7 @@ def _die_at_call(name, nth):
 
     def wrapped(*arguments, **named):
         if next(counter) == nth:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), by)
         return function(*arguments, **named)
 
     setattr(owner, last, wrapped)

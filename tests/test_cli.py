@@ -242,15 +242,9 @@ def wait_for(path, seconds=60):
 
 def test_ctrl_c_ends_with_130_and_the_same_command_continues(world):
     world.before("train")
-    long = ("train", COIN, "--set", "steps=400")
-    pid = world.forks.start(*long, "--json", cwd=world.folder)
-    checkpoints = world.folder / ".ropewalk" / "objects" / "checkpoints"
-    end = time.monotonic() + 60
-    while not (checkpoints.exists() and any(checkpoints.iterdir())):
-        assert time.monotonic() < end
-        time.sleep(0.005)
-    os.kill(pid, signal.SIGINT)
-    done = world.forks.wait(pid, 60)
+    long = ("train", COIN, "--set", "steps=40")
+    interrupted = {"call": "ropewalk.spine.compute.job:StageJob.checkpoint", "nth": 7, "by": signal.SIGINT}
+    done = world.forks.run(*long, "--json", cwd=world.folder, **interrupted)
     assert done.code == 130, done.err
     assert "the same command continues" in done.err
     assert "Traceback" not in done.err
