@@ -1,0 +1,246 @@
+"""Small instances solved and policies evaluated exactly, by the engine's own step on every state that can be reached.
+
+For integer demand and orders the engine is a finite Markov decision process. `Chain` holds the states that a policy reaches from
+an empty shelf, found by stepping until nothing new appears; `average_cost` iterates it until the bounds of the average cost
+(Puterman, Markov Decision Processes, 1994, section 8.5.5) are as close as asked. `solve` does the same over all actions: value
+iteration. The mass of demand that was cut off is stated by `Outcomes.cut`.
+
+Letters: N states, A actions, O outcomes of a period, W columns of a state: shelf, owed, pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from ropewalk.errors import ConfigError
+from ropewalk.systems.inventory.engine.step import Period, State, Terms, step
+from ropewalk.systems.inventory.engine.world import World
+
+Array = np.ndarray
+Decide = Callable[[Array], Array]
+"""States [N,W] -> orders [N,S], both whole numbers; the columns of a state are those of `Problem.columns`."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What a period can bring, with its probability."""
+
+    period: Period  # arrays [O]
+    probability: Array  # [O], sums to 1
+    cut: float = 0.0  # probability that was given to the last outcome because the law goes on
+
+
+def outcomes(probability: Array, fifo: float | None = None, tail: float = 1e-9) -> Outcomes:
+    """Demand 0, 1, 2, ... with these probabilities; `fifo`: chance that a buyer takes the oldest (issuing "mixed")."""
+    kept = int(np.searchsorted(np.cumsum(probability), 1.0 - tail)) + 1
+    law = np.array(probability[:kept], np.float64)
+    cut = max(0.0, 1.0 - float(law.sum()))
+    law[-1] += cut
+    demand = np.arange(len(law)) * 1.0
+    if fifo is None:
+        return Outcomes(Period(demand), law, cut)
+    from scipy.stats import binom
+
+    pairs = [(d, k, p * binom.pmf(k, d, fifo)) for d, p in enumerate(law) for k in range(d + 1)]
+    d, k, p = (np.array(column, np.float64) for column in zip(*pairs, strict=True))
+    seen = p > 1e-12
+    return Outcomes(Period(d[seen], fifo=k[seen]), p[seen] / p[seen].sum(), cut)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One item as a Markov decision process; cost is the negative of the engine's profit."""
+
+    world: World
+    terms: Terms  # [S] or [] each
+    outcomes: Outcomes
+
+    def __post_init__(self) -> None:
+        if self.world.lead == "random" or self.world.clock != "periods":
+            raise ConfigError(
+                ["exact solutions are for certain lead times counted in periods; simulate this one"], "the problem"
+            )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of a state's columns: the shelf by remaining life with what has just arrived, owed, what is due later."""
+        world = self.world
+        shelf = [f"shelf_{m + 1}" for m in range(world.lives)] if world.life else ["on_hand"]
+        return (*shelf, "owed", *(f"due_{k}" for k in range(1, world.columns)))
+
+    def advance(self, states: Array, orders: Array) -> tuple[Array, Array]:
+        """[N,O,W] states that follow, and [N,O] cost, for states [N,W] and orders [N,S]."""
+        lives = self.world.lives
+        wide = states[:, None, :].astype(np.float64)
+        shelf, owed, later = wide[..., :lives], wide[..., lives], wide[..., lives + 1 :]
+        state = State(shelf, owed, np.concatenate([np.zeros_like(shelf[..., :1]), later], axis=-1))
+        wanted = orders[:, None, :].astype(np.float64)
+        after, flow = step(self.world, lambda seen: wanted, self.terms, state, self.outcomes.period, np)
+        size = flow.profit.shape
+        shelf = np.broadcast_to(after.shelf, (*size, lives)).copy()
+        due = np.broadcast_to(after.due, (*size, self.world.columns))
+        shelf[..., -1] += due[..., 0]  # received early: states that differ only in when they are looked at are one
+        found = np.concatenate([shelf, np.broadcast_to(after.owed, size)[..., None], due[..., 1:]], axis=-1)
+        return np.rint(found).astype(np.int64), -flow.profit
+
+
+class Average(tuple[float, float]):
+    """Bounds of an average cost a period."""
+
+    @property
+    def middle(self) -> float:
+        return (self[0] + self[1]) / 2
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The states that a policy reaches from an empty shelf, and how it moves among them."""
+
+    states: Array  # [N,W] int64, in the order of their codes
+    orders: Array  # [N,S]
+    moves: sparse.csr_matrix  # [N,N] probability
+    cost: Array  # [N] expected cost of a period
+
+    def average_cost(self, tolerance: float = 1e-5, most: int = 100_000) -> Average:
+        """Bounds whose distance is at most `tolerance` of the cost. RuntimeError when `most` periods do not bring them there."""
+        value = np.zeros(len(self.cost))
+        for _ in range(most):
+            after = self.cost + self.moves @ value
+            gain = after - value
+            bounds = Average((float(gain.min()), float(gain.max())))
+            if bounds[1] - bounds[0] <= tolerance * abs(bounds[0]):
+                return bounds
+            value = after - after[0]
+        raise RuntimeError(f"the bounds are still {bounds[0]:.6g} to {bounds[1]:.6g} after {most} periods")
+
+    def share(self, periods: int = 100_000, tolerance: float = 1e-10) -> Array:
+        """[N] share of the time spent in each state, in the long run."""
+        share = np.full(len(self.cost), 1.0 / len(self.cost))
+        back = self.moves.T.tocsr()
+        for _ in range(periods):
+            after = back @ share
+            if np.abs(after - share).sum() < tolerance:
+                break
+            share = after
+        return after
+
+
+def chain(problem: Problem, decide: Decide, most: int = 5_000_000) -> Chain:
+    """Steps from an empty shelf until no new state appears. ConfigError beyond `most` states."""
+    code = _Code(len(problem.columns))
+    frontier = np.zeros((1, len(problem.columns)), np.int64)
+    codes = code.of(frontier)
+    parts: list[tuple[Array, ...]] = []
+    while len(frontier):
+        orders = np.asarray(decide(frontier)).reshape(len(frontier), problem.world.sources)
+        after, cost = _advance(problem, code, frontier, orders)
+        parts.append((frontier, orders, after, cost))
+        new = np.setdiff1d(np.unique(after), codes, assume_unique=True)
+        codes = np.union1d(codes, new)
+        if len(codes) > most:
+            raise ConfigError(
+                [f"the policy reaches more than {most:,} states; simulate this instance instead"], "the problem"
+            )
+        frontier = code.states(new)
+    states, orders, after, cost = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(code.of(states))
+    size, ways = after.shape
+    columns = np.searchsorted(codes, after[order].ravel())
+    weights = np.tile(problem.outcomes.probability, size)
+    moves = sparse.csr_matrix((weights, columns, np.arange(0, size * ways + 1, ways)), shape=(size, size))
+    moves.sum_duplicates()
+    return Chain(states[order], orders[order], moves, cost[order])
+
+
+def _advance(problem: Problem, code: _Code, states: Array, orders: Array, part: int = 4_000_000) -> tuple[Array, Array]:
+    """[N,O] codes of the states that follow, and [N] expected cost; in parts that fit in memory."""
+    rows = max(1, part // (len(problem.outcomes.probability) * states.shape[1]))
+    codes, costs = [], []
+    for at in range(0, len(states), rows):
+        after, cost = problem.advance(states[at : at + rows], orders[at : at + rows])
+        codes.append(code.of(after))
+        costs.append(cost @ problem.outcomes.probability)
+    return np.concatenate(codes), np.concatenate(costs)
+
+
+class _Code:
+    """A state as one whole number, and back."""
+
+    def __init__(self, width: int) -> None:
+        self.bits, self.width = 62 // width, width
+
+    def of(self, states: Array) -> Array:
+        if states.size and (states.max() >= 1 << self.bits or states.min() < 0):
+            raise ConfigError(
+                [
+                    f"a state holds {states.max():,} units in one place, at most {(1 << self.bits) - 1} can be told apart"
+                ],
+                "the problem",
+            )
+        out = np.zeros(states.shape[:-1], np.int64)
+        for column in range(self.width):
+            out = (out << self.bits) | states[..., column]
+        return out
+
+    def states(self, codes: Array) -> Array:
+        shifts = np.arange(self.width)[::-1] * self.bits
+        return (codes[:, None] >> shifts) & ((1 << self.bits) - 1)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The best there is."""
+
+    cost: Average
+    states: Array  # [N,W]
+    orders: Array  # [N,S]
+
+    def decide(self, states: Array) -> Array:
+        """[N,S] for states that it holds."""
+        code = _Code(self.states.shape[1])
+        return self.orders[np.searchsorted(code.of(self.states), code.of(states))]
+
+
+def solve(
+    problem: Problem, actions: Array, position: tuple[int, int], tolerance: float = 1e-5, most: int = 100_000
+) -> Solution:
+    """Value iteration over `actions` [A,S], in the states that they reach while every order brings the position (on hand and due,
+    less what is owed) into the range `position`: above it nothing is ordered, and from far below as much as can be.
+    Whoever asks has to see that a wider range changes nothing."""
+    code, width = _Code(len(problem.columns)), len(problem.columns)
+    frontier = np.zeros((1, width), np.int64)
+    codes = code.of(frontier)
+    rows: list[tuple[Array, ...]] = []
+    while len(frontier):
+        before = (frontier.sum(1) - 2 * frontier[:, problem.world.lives])[:, None]
+        reached = before + actions.sum(1)
+        allowed = (reached <= np.maximum(position[1], before)) & (
+            reached >= np.minimum(position[0], reached.max(1)[:, None])
+        )
+        state, action = np.nonzero(allowed)
+        after, cost = _advance(problem, code, frontier[state], actions[action])
+        rows.append((code.of(frontier)[state], action, after, cost))
+        new = np.setdiff1d(np.unique(after), codes, assume_unique=True)
+        codes = np.union1d(codes, new)
+        frontier = code.states(new)
+    state, action, after, cost = (np.concatenate(column) for column in zip(*rows, strict=True))
+    at, follows = np.searchsorted(codes, state), np.searchsorted(codes, after).astype(np.int32)
+    order = np.argsort(at, kind="stable")
+    at, action, follows, cost = at[order], action[order], follows[order], cost[order]
+    first = np.flatnonzero(np.r_[True, at[1:] != at[:-1]])
+    value = np.zeros(len(codes))
+    for _ in range(most):
+        each = cost + value[follows] @ problem.outcomes.probability
+        best = np.minimum.reduceat(each, first)
+        gain = best - value
+        bounds = Average((float(gain.min()), float(gain.max())))
+        if bounds[1] - bounds[0] <= tolerance * abs(bounds[0]):
+            least = np.flatnonzero(each == best[at])
+            chosen = least[np.unique(at[least], return_index=True)[1]]
+            return Solution(bounds, code.states(codes), actions[action[chosen]])
+        value = best - best[0]
+    raise RuntimeError(f"the bounds are still {bounds[0]:.6g} to {bounds[1]:.6g} after {most} periods")

@@ -1,0 +1,272 @@
+"""The engine: one step of one site's items, as plain arithmetic on arrays, in NumPy and in JAX alike.
+
+The contract. Letters: ... any batch (scenarios, items), M remaining lives (1 where goods do not perish), K pipeline columns,
+S sources (regular first, then expedited), J shipments of an order, B price breaks. `World` says which features are on; what
+is off is left out of the records (None).
+
+State, at the moment before a step:
+- shelf [...,M]: units on hand; column m can be sold in m + 1 more periods, this one included. Without perishing M = 1.
+- owed [...]: units of past demand that wait (unmet "backlog" or "partial").
+- due [...,K]: units that arrive at the start of the period k from now, k = 0, 1, ..., K - 1. With random lead times due is
+  [...,K,K]: row a holds the orders of a + 1 periods ago.
+
+Events of a period, in this order:
+1. Receipts: due column 0 comes onto the shelf with its full life; the pipeline moves up by one.
+2. Decision: the policy sees `Seen`: shelf, owed, outstanding [...,K] (by the period in which it arrives, the next one first;
+   with random lead times by age, 1 period first) and `Period.known`. It never sees the demand of the period. It wants
+   [...,S] units. Where `review` is on and Period.review is 0, it gets nothing. Units are rounded to packs and raised to the
+   minimum by rules.round_order and capped at max_order (in whole packs, after the minimum), or, without `lots`, cut at 0.
+3. Orders: units * unit_cost is paid at once for what is ordered (less the rebate of the highest break that units reach),
+   and order_cost for each source with units > 0. Shipment j is units * shares[j] (* yields[j] of the source, with random yield) and arrives
+   lead + shipments[j] periods from now; what arrives 0 periods from now is on the shelf, with full life, before the demand.
+4. Demand: what is owed is served first, then the demand, as far as the shelf reaches. Of the unmet demand all is lost
+   ("lost"), all is owed ("backlog"), or the share `kept` is owed and the rest lost ("partial").
+5. Issuing, where goods perish: oldest first, freshest first, or Period.fifo units of the units served oldest first and the
+   others freshest first ("mixed"; at most as many as are served).
+6. Cost: holding * units on the shelf now, times Period.elapsed (1 if None); backlog * owed, times elapsed; lost_sale * lost;
+   then, where goods perish, column 0 is thrown away at `waste` a unit and the lives move by one.
+   With capacity prices: budget_price * purchase spend + inbound_price * volume * units received in 1 and (lead 0) 3
+   + storage_price * volume * units on the shelf after waste, kept apart as `shadow`.
+7. Profit = price * units served - purchase spend - order costs - holding - backlog - lost sales - waste. (Units served
+   include those that were owed: they pay the price of the day.)
+End (`closing`): shelf and everything due are worth `salvage` a unit; what is owed costs nothing more.
+
+Lead times that would reach past column K arrive in column K. Units need not be whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from ropewalk.systems.inventory.engine.world import World
+from ropewalk.systems.inventory.rules import round_order
+
+Array = Any
+
+
+class State(NamedTuple):
+    shelf: Array  # [...,M] units
+    owed: Array  # [...] units
+    due: Array  # [...,K] units, or [...,K,K] with random lead times
+
+
+class Terms(NamedTuple):
+    """What stays the same over the periods; each [...] unless it says otherwise. None: 0, or not in this World."""
+
+    unit_cost: Array = None  # [...,S] USD a unit
+    order_cost: Array = None  # [...,S] USD an order line
+    holding: Array = None  # USD a unit and period
+    backlog: Array = None  # USD a unit and period
+    lost_sale: Array = None  # USD a unit, beyond the margin
+    waste: Array = None  # USD a unit
+    salvage: Array = None  # USD a unit at the end
+    kept: Array = None  # share of unmet demand that waits
+    pack: Array = None  # [...,S] units
+    min_order: Array = None  # [...,S] units
+    max_order: Array = None  # [...,S] units
+    lead: Array = None  # [...,S] periods, int
+    shares: Array = None  # [...,J] of an order in each shipment
+    breaks: Array = None  # [...,S,B] units, rising
+    rebates: Array = None  # [...,S,B] share of the purchase price
+    volume: Array = None  # of a unit
+
+
+class Period(NamedTuple):
+    """What comes from outside in one step; stacked with a leading T for a rollout."""
+
+    demand: Array  # [...] units
+    price: Array = None  # [...] USD a unit sold
+    known: Any = None  # what the policy may see besides, of any structure
+    review: Array = None  # [...] 1 where orders are placed
+    lead: Array = None  # [...,S] periods, of the orders of this step
+    yields: Array = None  # [...,S,J] usable share
+    fifo: Array = None  # [...] units of the demand that take the oldest
+    elapsed: Array = None  # [...] time of the step
+    budget_price: Array = None  # USD a USD spent
+    storage_price: Array = None  # USD a unit of volume and period
+    inbound_price: Array = None  # USD a unit of volume
+
+
+class Seen(NamedTuple):
+    """What a policy decides on."""
+
+    shelf: Array  # [...,M]
+    owed: Array  # [...]
+    outstanding: Array  # [...,K]
+    known: Any
+
+    @property
+    def position(self) -> Array:
+        """[...] on hand and outstanding, less what is owed."""
+        return self.shelf.sum(-1) + self.outstanding.sum(-1) - self.owed
+
+
+class Flow(NamedTuple):
+    """What happened in one step, [...] each."""
+
+    received: Array  # units
+    ordered: Array  # [...,S] units
+    served: Array  # units
+    lost: Array  # units
+    owed: Array  # units that wait at the end
+    left: Array  # units on the shelf at the end, before waste
+    wasted: Array  # units
+    profit: Array  # USD, without shadow
+    shadow: Array  # USD charged by capacity prices
+
+
+Policy = Callable[[Seen], Array]
+
+
+def step(
+    world: World, policy: Policy, terms: Terms, state: State, period: Period, xp: ModuleType = jnp
+) -> tuple[State, Flow]:
+    """One period, as in the contract above."""
+    received, due = _receive(world, state.due, xp)
+    shelf = _put(state.shelf, received, xp)
+    seen = Seen(shelf, state.owed, due.sum(-1) if world.lead == "random" else due, period.known)
+    units = placed(world, policy(seen), terms, period, xp)
+    at_once, due = _ship(world, units, due, terms, period, xp)
+    shelf = _put(shelf, at_once, xp)
+    available = shelf.sum(-1)
+    need = state.owed + period.demand
+    served = xp.minimum(need, available)
+    unmet = xp.minimum(need - served, period.demand)
+    older = need - served - unmet  # was owed before and still is
+    kept = _kept(world, terms, unmet)
+    owed, lost = older + kept, unmet - kept
+    shelf = _issue(world, shelf, served, period, xp)
+    left = available - served
+    wasted = shelf[..., 0] if world.life else 0.0 * left
+    if world.life:
+        shelf = xp.concatenate([shelf[..., 1:], xp.zeros_like(shelf[..., :1])], axis=-1)
+    spend = _spend(world, units, terms, xp)
+    elapsed = 1.0 if period.elapsed is None else period.elapsed
+    profit = (
+        _times(period.price, served) - spend - _times(terms.order_cost, 1.0 * (units > 0.0)).sum(-1)
+        - elapsed * (_times(terms.holding, left) + _times(terms.backlog, owed))
+        - _times(terms.lost_sale, lost) - _times(terms.waste, wasted)
+    )  # fmt: skip
+    flow = Flow(received + at_once, units, served, lost, owed, left, wasted, profit, 0.0 * left)
+    if world.capacity:
+        inside = terms.volume * (left - wasted) * period.storage_price
+        flow = flow._replace(
+            shadow=period.budget_price * spend + inside + period.inbound_price * terms.volume * flow.received
+        )
+    return State(shelf, owed, due), flow
+
+
+def closing(terms: Terms, state: State) -> Array:
+    """[...] USD: what is left is worth at the end."""
+    due = state.due.sum((-1, -2)) if state.due.ndim == state.shelf.ndim + 1 else state.due.sum(-1)
+    return _times(terms.salvage, state.shelf.sum(-1) + due)
+
+
+def start(world: World, shape: tuple[int, ...], xp: ModuleType = jnp) -> State:
+    """Nothing anywhere."""
+    pipeline = (world.columns, world.columns) if world.lead == "random" else (world.columns,)
+    return State(xp.zeros((*shape, world.lives)), xp.zeros(shape), xp.zeros((*shape, *pipeline)))
+
+
+def placed(world: World, wanted: Array, terms: Terms, period: Period, xp: ModuleType = jnp) -> Array:
+    """[...,S] the units that are ordered, of those wanted."""
+    if world.lots:
+        pack = 1.0 if terms.pack is None else terms.pack
+        units = round_order(wanted, pack, 0.0 if terms.min_order is None else terms.min_order, xp)
+        if terms.max_order is not None:
+            units = xp.minimum(units, xp.floor(terms.max_order / pack) * pack)
+    else:
+        units = xp.maximum(wanted, 0.0)
+        if terms.max_order is not None:
+            units = xp.minimum(units, terms.max_order)
+    return units * period.review[..., None] if world.review else units
+
+
+def _receive(world: World, due: Array, xp: ModuleType) -> tuple[Array, Array]:
+    moved = xp.concatenate([due[..., 1:], xp.zeros_like(due[..., :1])], axis=-1)
+    if world.lead != "random":
+        return due[..., 0], moved
+    older = xp.concatenate([xp.zeros_like(moved[..., :1, :]), moved[..., :-1, :]], axis=-2)
+    return due[..., 0].sum(-1), older
+
+
+def _put(shelf: Array, units: Array, xp: ModuleType) -> Array:
+    """Fresh units join the last column."""
+    return xp.concatenate([shelf[..., :-1], (shelf[..., -1] + units)[..., None]], axis=-1)
+
+
+def _ship(world: World, units: Array, due: Array, terms: Terms, period: Period, xp: ModuleType) -> tuple[Array, Array]:
+    """What is on the shelf at once, and the pipeline with the rest."""
+    at_once = 0.0
+    columns = due.shape[-1]
+    added: list[Any] = [0.0] * columns  # by column where lead times are static
+    spread: Any = 0.0  # [...,K] where they are data
+    for source in range(world.sources):
+        for j, offset in enumerate(world.shipments):
+            part = units[..., source]
+            if terms.shares is not None:
+                part = part * terms.shares[..., j]
+            if world.random_yield:
+                part = part * period.yields[..., source, j]
+            if isinstance(world.lead, tuple):
+                lead = world.lead[source] + offset
+                if lead == 0:
+                    at_once = at_once + part
+                else:
+                    added[min(lead, columns) - 1] = added[min(lead, columns) - 1] + part
+            else:
+                lead = (terms.lead if world.lead == "items" else period.lead)[..., source] + offset
+                now = lead == 0
+                at_once = at_once + part * now
+                lands = xp.arange(1, columns + 1) == xp.minimum(lead, columns)[..., None]
+                spread = spread + part[..., None] * lands
+    at_once = at_once + xp.zeros_like(units[..., 0])
+    if isinstance(world.lead, tuple):
+        due = xp.stack([due[..., k] + added[k] for k in range(columns)], axis=-1)
+    elif world.lead == "items":
+        due = due + spread
+    else:
+        due = xp.concatenate([(due[..., 0, :] + spread)[..., None, :], due[..., 1:, :]], axis=-2)
+    return at_once, due
+
+
+def _issue(world: World, shelf: Array, served: Array, period: Period, xp: ModuleType) -> Array:
+    """The shelf after `served` units have left it."""
+    if not world.life:
+        return shelf - served[..., None]
+    if world.issuing == "fifo":
+        return _take(shelf, served, xp)
+    oldest = xp.minimum(period.fifo, served) if world.issuing == "mixed" else 0.0 * served
+    left = xp.flip(_take(xp.flip(shelf, -1), served - oldest, xp), -1)
+    return _take(left, oldest, xp)
+
+
+def _take(shelf: Array, units: Array, xp: ModuleType) -> Array:
+    """`units` [...] taken from the first columns of the shelf on."""
+    before = xp.cumsum(shelf, -1) - shelf
+    return shelf - xp.minimum(xp.maximum(units[..., None] - before, 0.0), shelf)
+
+
+def _kept(world: World, terms: Terms, unmet: Array) -> Array:
+    if world.unmet == "partial":
+        return terms.kept * unmet
+    return unmet if world.unmet == "backlog" else 0.0 * unmet
+
+
+def _spend(world: World, units: Array, terms: Terms, xp: ModuleType) -> Array:
+    """[...] USD paid for the units ordered."""
+    if terms.unit_cost is None:
+        return 0.0 * units[..., 0]
+    spend = terms.unit_cost * units
+    if world.discounts:
+        reached = units[..., None] >= terms.breaks
+        spend = spend * (1.0 - xp.where(reached, terms.rebates, 0.0).max(-1))
+    return spend.sum(-1)
+
+
+def _times(rate: Array, units: Array) -> Array:
+    return 0.0 * units if rate is None else rate * units
