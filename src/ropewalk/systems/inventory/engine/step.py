@@ -8,14 +8,15 @@ State, at the moment before a step:
 - shelf [...,M]: units on hand; column m can be sold in m + 1 more periods, this one included. Without perishing M = 1.
 - owed [...]: units of past demand that wait (unmet "backlog" or "partial").
 - due [...,K]: units that arrive at the start of the period k from now, k = 0, 1, ..., K - 1. With random lead times due is
-  [...,K,K]: row a holds the orders of a + 1 periods ago.
+  [...,K,K]: row a holds the orders of a + 1 periods ago. No lead time is longer than K, so row a is empty from column K - a on.
 
 Events of a period, in this order:
 1. Receipts: due column 0 comes onto the shelf with its full life; the pipeline moves up by one.
 2. Decision: the policy sees `Seen`: shelf, owed, outstanding [...,K] (by the period in which it arrives, the next one first;
    with random lead times by age, 1 period first) and `Period.known`. It never sees the demand of the period. It wants
    [...,S] units. Where `review` is on and Period.review is 0, it gets nothing. Units are rounded to packs and raised to the
-   minimum by rules.round_order and capped at max_order (in whole packs, after the minimum), or, without `lots`, cut at 0.
+   minimum by rules.round_order and capped at max_order (in whole packs, after the minimum), or, without `lots`, cut at 0 and
+   at max_order where one is given.
 3. Orders: units * unit_cost is paid at once for what is ordered (less the rebate of the highest break that units reach),
    and order_cost for each source with units > 0. Shipment j is units * shares[j] (* yields[j] of the source, with random yield) and arrives
    lead + shipments[j] periods from now; what arrives 0 periods from now is on the shelf, with full life, before the demand.
@@ -31,7 +32,8 @@ Events of a period, in this order:
    include those that were owed: they pay the price of the day.)
 End (`closing`): shelf and everything due are worth `salvage` a unit; what is owed costs nothing more.
 
-Lead times that would reach past column K arrive in column K. Units need not be whole.
+What would arrive more than K periods after its order arrives K periods after it. Units need not be whole. Without `shares` there is
+one shipment, of all units. `received` of the flow are the units that came onto the shelf in 1 and (lead 0) 3.
 """
 
 from __future__ import annotations
@@ -187,11 +189,10 @@ def placed(world: World, wanted: Array, terms: Terms, period: Period, xp: Module
 
 
 def _receive(world: World, due: Array, xp: ModuleType) -> tuple[Array, Array]:
+    """Units that arrive, and the pipeline moved up; the rows of random lead times stay until the next order is shipped."""
     moved = xp.concatenate([due[..., 1:], xp.zeros_like(due[..., :1])], axis=-1)
-    if world.lead != "random":
-        return due[..., 0], moved
-    older = xp.concatenate([xp.zeros_like(moved[..., :1, :]), moved[..., :-1, :]], axis=-2)
-    return due[..., 0].sum(-1), older
+    received = due[..., 0]
+    return (received.sum(-1) if world.lead == "random" else received), moved
 
 
 def _put(shelf: Array, units: Array, xp: ModuleType) -> Array:
@@ -230,7 +231,8 @@ def _ship(world: World, units: Array, due: Array, terms: Terms, period: Period, 
     elif world.lead == "items":
         due = due + spread
     else:
-        due = xp.concatenate([(due[..., 0, :] + spread)[..., None, :], due[..., 1:, :]], axis=-2)
+        newest = spread + xp.zeros_like(due[..., :1, 0])
+        due = xp.concatenate([newest[..., None, :], due[..., :-1, :]], axis=-2)
     return at_once, due
 
 
@@ -264,7 +266,8 @@ def _spend(world: World, units: Array, terms: Terms, xp: ModuleType) -> Array:
     spend = terms.unit_cost * units
     if world.discounts:
         reached = units[..., None] >= terms.breaks
-        spend = spend * (1.0 - xp.where(reached, terms.rebates, 0.0).max(-1))
+        higher = xp.concatenate([reached[..., 1:], xp.zeros_like(reached[..., :1])], axis=-1)
+        spend = spend * (1.0 - xp.where(reached & ~higher, terms.rebates, 0.0).sum(-1))
     return spend.sum(-1)
 
 
