@@ -226,7 +226,7 @@ def doubles():
 
 
 @pytest.mark.usefixtures("doubles")
-@pytest.mark.parametrize("seed", range(0, len(PAIRS), 6))
+@pytest.mark.parametrize("seed", {choice["lead"]: seed for seed, choice in enumerate(PAIRS)}.values())
 def test_jax_and_numpy_agree(seed):
     world, decide, terms, state, periods = instances(PAIRS[seed], seed)
     expected = by_step(world, decide(np), terms, state, periods, partial(step, xp=np))
