@@ -1,0 +1,31 @@
+"""Laws are what their names say."""
+
+import numpy as np
+import pytest
+
+from ropewalk.errors import ConfigError
+from ropewalk.systems.inventory.engine.laws import law
+
+
+@pytest.mark.parametrize(
+    ("text", "mean", "variance"),
+    [("poisson:5", 5.0, 5.0), ("geometric:5", 5.0, 30.0), ("negbin:2,7", 7.0, 7.0 + 49.0 / 2)],
+)
+def test_a_law_has_its_mean_and_variance(text, mean, variance):
+    found = law(text)
+    assert found.name == text
+    for periods in (1, 4):
+        assert found.over(periods).mean() == pytest.approx(mean * periods)
+        assert found.over(periods).var() == pytest.approx(variance * periods)
+    probability = found.probability()
+    units = np.arange(len(probability))
+    assert probability.sum() == pytest.approx(1.0, abs=1e-9)
+    assert probability @ units == pytest.approx(mean, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text", ["poisson", "poisson:", "poisson:x", "poisson:-1", "normal:5", "negbin:2", "geometric:1,2", "poisson:inf"]
+)
+def test_what_is_no_law_gets_a_sentence(text):
+    with pytest.raises(ConfigError, match="say poisson:M"):
+        law(text)
