@@ -142,7 +142,7 @@ def _place(world: World, wanted: Array, state: State, period: Period, xp: Module
         units = wanted[..., source] * ((lead == 0.0) | free.any(-1))
         usable = units * period.yields[..., source, 0] if world.random_yield else units
         at_once = at_once + usable * (lead == 0.0)
-        here = first & ((lead > 0.0) & (usable > 0.0))[..., None]
+        here = first & (lead > 0.0)[..., None]
         state = state._replace(
             units=xp.where(here, usable[..., None], state.units), until=xp.where(here, lead[..., None], state.until)
         )
