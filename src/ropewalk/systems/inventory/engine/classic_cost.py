@@ -62,8 +62,8 @@ def simulate(
     policy: str,
     parameters: list[tuple[float, ...]],
     seed: int = 0,
-    paths: int = 64,
-    periods: int = 400,
+    paths: int = 128,
+    periods: int = 160,
 ) -> Array:
     """[G,paths] mean cost a period of sets of parameters, all with the same demand, from an empty shelf; the first periods,
     a tenth and two lead times, do not count."""

@@ -194,7 +194,7 @@ def test_demands_that_empty_the_shelf_are_one_without_changing_the_cost():
 @pytest.mark.parametrize(("policy", "parameters"), [("capped base-stock", (25, 5)), ("projected", (8.5,))])
 def test_a_short_simulation_agrees_with_the_exact_cost(policy, parameters):
     problem = lost_sales("poisson", 3, 9)
-    paths = simulate(problem, policy, [parameters], paths=300)[0]
+    paths = simulate(problem, policy, [parameters], paths=500)[0]
     error = paths.std() / np.sqrt(len(paths))
     assert abs(paths.mean() - average_cost(problem, policy, parameters).middle) < 4 * error
 
@@ -202,7 +202,7 @@ def test_a_short_simulation_agrees_with_the_exact_cost(policy, parameters):
 def test_a_steady_order_is_simulated_as_it_is_evaluated():
     """The exact chain ends the regular order at a stock that is never seen."""
     problem, parameters = two_sources(3, 110), (4, 1)
-    paths = simulate(problem, "tailored base-surge", [parameters], paths=300)[0]
+    paths = simulate(problem, "tailored base-surge", [parameters], paths=500)[0]
     error = paths.std() / np.sqrt(len(paths))
     assert abs(paths.mean() - average_cost(problem, "tailored base-surge", parameters).middle) < 4 * error
     with pytest.raises(ConfigError, match="grow without end"):
@@ -210,11 +210,11 @@ def test_a_steady_order_is_simulated_as_it_is_evaluated():
 
 
 def test_a_long_pipeline_is_tuned_by_paired_simulation():
-    found = tune_simulated(lost_sales("poisson", 6, 4), "base-stock", paths=100, final=400)
+    found = tune_simulated(lost_sales("poisson", 6, 4), "base-stock", paths=200, periods=400, final=600)
     assert found.parameters == (33,)
-    assert found.error < 0.02
+    assert 0.0 < found.error < 0.02
     assert abs(found.cost.middle - 5.512) < 4 * found.error, "exactly 5.512"
-    again = tune_simulated(lost_sales("poisson", 6, 4), "base-stock", paths=100, final=400)
+    again = tune_simulated(lost_sales("poisson", 6, 4), "base-stock", paths=200, periods=400, final=600)
     assert again == found, "the same seed, the same answer"
 
 
@@ -290,7 +290,7 @@ def perishable(life, lead, cvr, fifo):
 
 
 @needs_tables
-@pytest.mark.parametrize(("lead", "fifo"), [("0", ("0", "0.5", "1")), ("1", ("1",))])
+@pytest.mark.parametrize(("lead", "fifo"), [("0", ("0.5", "1")), ("1", ("1",))])
 def test_the_table_of_perishables(lead, fifo):
     """Simulated there; the exact costs are within 0.05 % of it."""
     for row in table("perishable_dcl", life=("3",), lead_time=(lead,), fifo_share=fifo):
