@@ -92,15 +92,15 @@ def _capped(problem: Problem) -> Search:
 
 
 def _reorder_up_to(problem: Problem) -> Search:
-    """Every S - s up to twice Harris's quantity with backlog, and a period's demand. For each the cost with backlog is convex in s, since the law of the distance
-    to S does not depend on s (Zheng & Federgruen 1991)."""
+    """Every S - s up to twice Harris's quantity with backlog and a period's demand. For each the cost with backlog is convex in s,
+    since the law of the distance to S does not depend on s (Zheng & Federgruen 1991)."""
     gaps = [(gap,) for gap in range(1, _most_at_once(problem) + 1)]
     return Search(_cover(problem), gaps, lambda level, shape: (level, level + shape[0]))
 
 
 def _reorder_quantity(problem: Problem) -> Search:
-    """Every Q up to twice Harris's with backlog, and a period's demand. For each the cost with backlog is convex in R: the position is uniform on R + 1 to R + Q
-    (Hadley & Whitin 1963; Federgruen & Zheng 1992)."""
+    """Every Q up to twice Harris's with backlog and a period's demand. For each the cost with backlog is convex in R: the position
+    is uniform on R + 1 to R + Q (Hadley & Whitin 1963; Federgruen & Zheng 1992)."""
     quantities = [(quantity,) for quantity in range(1, _most_at_once(problem) + 1)]
     return Search(_cover(problem), quantities, lambda level, shape: (level, *shape))
 
