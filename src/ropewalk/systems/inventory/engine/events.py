@@ -14,7 +14,9 @@ Events of a step, in this order:
    order arrives (which slot an order is in says nothing about that). It wants [...,S] units, which step.placed rounds and caps.
 2. Orders, source by source: what is usable of the units (yields, with random yield) arrives Period.lead from now. With a lead
    time of 0 it arrives at once; otherwise it takes the first free slot. Where no slot is free the order is not placed, costs
-   nothing, and its units are counted as `refused`. What is placed is paid for as in step.py.
+   nothing, and its units are counted as `refused`. What is placed is paid for as in step.py. Period.lead is [...,S], one lead
+   time an order; or [...,S,U], a lead time for each unit: the first U - 1 units of an order go, as orders of their own, by the first
+   U - 1 lead times, the rest by the last one. (They are one order line, and reach a rebate together.)
 3. Time: Period.elapsed passes. An order whose time comes within it, its last moment included, arrives at its moment. What
    is on the shelf, now or when an order arrives, serves what is owed at once; so a unit is on hand or a unit is owed, never both.
    holding * on hand and backlog * owed are charged for exactly as long as each level lasts, after what arrived at once.
@@ -135,18 +137,24 @@ def closing(terms: Terms, state: State) -> Array:
 def _place(world: World, wanted: Array, state: State, period: Period, xp: ModuleType) -> tuple[Array, Array, State]:
     """[...,S] units placed, [...] units that arrive at once, and the state with the others in their slots."""
     taken, at_once = [], 0.0 * state.owed
+    leads = period.lead if period.lead.ndim > state.owed.ndim + 1 else period.lead[..., None]  # [...,S,U]
+    last = leads.shape[-1] - 1
     for source in range(world.sources):
-        lead = period.lead[..., source]
-        free = state.units == 0.0
-        first = free & (xp.arange(free.shape[-1]) == xp.argmax(free, -1)[..., None])
-        units = wanted[..., source] * ((lead == 0.0) | free.any(-1))
-        usable = units * period.yields[..., source, 0] if world.random_yield else units
-        at_once = at_once + usable * (lead == 0.0)
-        here = first & (lead > 0.0)[..., None]
-        state = state._replace(
-            units=xp.where(here, usable[..., None], state.units), until=xp.where(here, lead[..., None], state.until)
-        )
-        taken.append(units)
+        placed_units = 0.0 * state.owed
+        for u in range(last + 1):
+            lead = leads[..., source, u]
+            units = xp.maximum(wanted[..., source] - u, 0.0)
+            units = units if u == last else xp.minimum(units, 1.0)
+            free = state.units == 0.0
+            first = free & (xp.arange(free.shape[-1]) == xp.argmax(free, -1)[..., None])
+            units = units * ((lead == 0.0) | free.any(-1))
+            usable = units * period.yields[..., source, 0] if world.random_yield else units
+            placed_units, at_once = placed_units + units, at_once + usable * (lead == 0.0)
+            here = first & (lead > 0.0)[..., None]
+            state = state._replace(
+                units=xp.where(here, usable[..., None], state.units), until=xp.where(here, lead[..., None], state.until)
+            )
+        taken.append(placed_units)
     return xp.stack(taken, axis=-1), at_once, state
 
 
@@ -227,13 +235,14 @@ def per_time(costs: Array, times: Array) -> Average:
     return Average(ratio, error, costs, times, 0.0 * ratio)
 
 
-def poisson(rate: Array, law: Law, paths: int, sources: int = 1) -> Callable[[Array], Period]:
-    """Demands of one unit at `rate` a unit of time; the lead time of every order by `law`."""
+def poisson(rate: Array, law: Law, paths: int, leads: tuple[int, ...] = (1,)) -> Callable[[Array], Period]:
+    """Demands of one unit at `rate` a unit of time; the lead time of every order by `law`. leads: (S,), or (S, U) for a lead
+    time of each unit."""
 
     def draw(key: Array) -> Period:
         gap, lead = jax.random.split(key)
         elapsed = jax.random.exponential(gap, (paths,)) / rate
-        return Period(jnp.ones(paths), lead=law(jax.random.uniform(lead, (paths, sources))), elapsed=elapsed)
+        return Period(jnp.ones(paths), lead=law(jax.random.uniform(lead, (paths, *leads))), elapsed=elapsed)
 
     return draw
 
