@@ -123,9 +123,8 @@ def step(
         - _times(terms.order_cost, 1.0 * (units > 0.0)).sum(-1)
         - _times(terms.holding, held) - _times(terms.backlog, waited) - _times(terms.lost_sale, lost)
     )  # fmt: skip
-    flow = Flow(
-        at_once + arrived.sum(-1), units, wanted - units, served, lost, owed, left, held, waited, profit
-    )  # fmt: skip
+    received = at_once + arrived.sum(-1)
+    flow = Flow(received, units, wanted - units, served, lost, owed, left, held, waited, profit)
     return _later(state, left, owed, period.elapsed, xp), flow
 
 
@@ -136,26 +135,30 @@ def closing(terms: Terms, state: State) -> Array:
 
 def _place(world: World, wanted: Array, state: State, period: Period, xp: ModuleType) -> tuple[Array, Array, State]:
     """[...,S] units placed, [...] units that arrive at once, and the state with the others in their slots."""
-    taken, at_once = [], 0.0 * state.owed
+    by_source, at_once = [], 0.0 * state.owed
     leads = period.lead if period.lead.ndim > state.owed.ndim + 1 else period.lead[..., None]  # [...,S,U]
     last = leads.shape[-1] - 1
     for source in range(world.sources):
-        placed_units = 0.0 * state.owed
+        total = 0.0 * state.owed
         for u in range(last + 1):
-            lead = leads[..., source, u]
+            now, lead = leads[..., source, u] == 0.0, leads[..., source, u]
             units = xp.maximum(wanted[..., source] - u, 0.0)
             units = units if u == last else xp.minimum(units, 1.0)
-            free = state.units == 0.0
-            first = free & (xp.arange(free.shape[-1]) == xp.argmax(free, -1)[..., None])
-            units = units * ((lead == 0.0) | free.any(-1))
+            units = units * (now | (state.units == 0.0).any(-1))
             usable = units * period.yields[..., source, 0] if world.random_yield else units
-            placed_units, at_once = placed_units + units, at_once + usable * (lead == 0.0)
-            here = first & (lead > 0.0)[..., None]
-            state = state._replace(
-                units=xp.where(here, usable[..., None], state.units), until=xp.where(here, lead[..., None], state.until)
-            )
-        taken.append(placed_units)
-    return xp.stack(taken, axis=-1), at_once, state
+            total, at_once = total + units, at_once + usable * now
+            state = _into_slot(state, usable, lead, xp)
+        by_source.append(total)
+    return xp.stack(by_source, axis=-1), at_once, state
+
+
+def _into_slot(state: State, units: Array, lead: Array, xp: ModuleType) -> State:
+    """The first free slot, if there is one, holds the units that do not arrive at once."""
+    free = state.units == 0.0
+    here = free & (xp.arange(free.shape[-1]) == xp.argmax(free, -1)[..., None]) & (lead > 0.0)[..., None]
+    return state._replace(
+        units=xp.where(here, units[..., None], state.units), until=xp.where(here, lead[..., None], state.until)
+    )
 
 
 def _pass(level: Array, state: State, elapsed: Array, xp: ModuleType) -> tuple[Array, Array, Array]:

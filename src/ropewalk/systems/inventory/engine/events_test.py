@@ -238,13 +238,13 @@ def test_base_stock_costs_what_the_closed_form_says_whatever_the_law_of_the_lead
     def simulated(key, law, rate, level):
         state = events.start(world, (paths,))._replace(shelf=jnp.full((paths, 1), level))
         draw = events.poisson(rate, lambda u: jnp.stack([of_mean(2.0)(u) for of_mean in LAWS])[law], paths)
-        return events.rollout(world, lambda seen: (level - seen.position)[:, None], terms, state, draw, key, 2_000, 600)
+        return events.rollout(world, lambda seen: (level - seen.position)[:, None], terms, state, draw, key, 1_500, 400)
 
-    for law, rate in itertools.product(range(len(LAWS)), (1.0, 4.0)):
+    for law, rate in itertools.product(range(len(LAWS)), (1.0, 2.5)):
         level, expected = events.base_stock(2.0 * rate, 1.0, 3.0)
         found = simulated(jax.random.key(0), law, rate, 1.0 * level)
         assert found.refused == 0
-        assert found.error < 0.007 * expected
+        assert found.error < 0.01 * expected
         assert abs(found.cost - expected) < 3.5 * found.error, (law, rate)
 
 
@@ -254,8 +254,8 @@ def test_the_error_of_a_rollout_is_the_spread_of_rollouts():
         world, lambda seen: (3.0 - seen.position)[:, None], Terms(holding=1.0, lost_sale=4.0),
         events.start(world, (paths,)), events.poisson(1.0, events.uniform(2.0), paths), key, 60, 20,
     )  # fmt: skip
-    found = jax.jit(jax.vmap(run))(jax.random.split(jax.random.key(1), 150))
-    assert found.error.mean() == pytest.approx(float(found.cost.std()), rel=0.15)
+    found = jax.jit(jax.vmap(run))(jax.random.split(jax.random.key(1), 100))
+    assert found.error.mean() == pytest.approx(float(found.cost.std()), rel=0.2)
     np.testing.assert_allclose(found.cost, found.costs.sum(-1) / found.times.sum(-1), rtol=1e-6)
 
 
