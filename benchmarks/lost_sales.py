@@ -32,7 +32,8 @@ from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, s
 from ropewalk.systems.inventory.engine.world import World  # noqa: E402
 
 LONGEST = 4  # periods: beyond, the chain has too many states, and costs are simulated
-POLICIES = ("learned", "base-stock", "capped", "exact")
+RULES = {"base-stock": "base-stock", "capped": "capped base-stock"}
+POLICIES = ("learned", *RULES, "exact")
 
 
 def problem(demand: Law, penalty: float, holding: float, lead: int) -> exact.Problem:
@@ -87,9 +88,11 @@ def one(options: argparse.Namespace) -> dict[str, float]:
         orders = np.arange(int(demand.frozen.isf(1e-6)) + 1)[:, None]
         decide = exact.solve(case, orders, (0, most), 1e-5).decide
     else:
-        from ropewalk.systems.inventory.engine import classic_tune
+        from ropewalk.systems.inventory.engine.classic_tune import tune, tune_simulated
 
-        decide = classic_tune.tuned(options.policy, case).decide
+        tuned = (tune if options.lead_time <= LONGEST else tune_simulated)(case, RULES[options.policy])
+        trained = round(time.process_time() - begun, 2)
+        return {"cost": tuned.cost.middle, "standard_error": tuned.error, "train_cpu_s": trained, "seed": options.seed}
     trained = time.process_time() - begun
     cost, error = score(case, decide, demand, options.lead_time, options.seed)
     return {"cost": cost, "standard_error": error, "train_cpu_s": round(trained, 2), "seed": options.seed}

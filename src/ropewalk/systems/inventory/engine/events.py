@@ -45,7 +45,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine.step import Period, Terms, _kept, _spend, _times, placed
+from ropewalk.systems.inventory.engine.step import Period, Terms, kept_of, placed, spend_of, times
 from ropewalk.systems.inventory.engine.world import World
 
 Array = Any
@@ -115,13 +115,13 @@ def step(
     available, waiting = xp.maximum(level, 0.0), xp.maximum(-level, 0.0)
     at_demand = xp.minimum(period.demand, available)
     unmet = period.demand - at_demand
-    kept = _kept(world, terms, unmet)
+    kept = kept_of(world, terms, unmet)
     owed, lost, left = waiting + kept, unmet - kept, available - at_demand
     served = state.owed - waiting + at_demand
     profit = (
-        _times(period.price, served) - _spend(world, units, terms, xp)
-        - _times(terms.order_cost, 1.0 * (units > 0.0)).sum(-1)
-        - _times(terms.holding, held) - _times(terms.backlog, waited) - _times(terms.lost_sale, lost)
+        times(period.price, served) - spend_of(world, units, terms, xp)
+        - times(terms.order_cost, 1.0 * (units > 0.0)).sum(-1)
+        - times(terms.holding, held) - times(terms.backlog, waited) - times(terms.lost_sale, lost)
     )  # fmt: skip
     received = at_once + arrived.sum(-1)
     flow = Flow(received, units, wanted - units, served, lost, owed, left, held, waited, profit)
@@ -130,7 +130,7 @@ def step(
 
 def closing(terms: Terms, state: State) -> Array:
     """[...] USD: what is left is worth at the end."""
-    return _times(terms.salvage, state.shelf.sum(-1) + state.units.sum(-1))
+    return times(terms.salvage, state.shelf.sum(-1) + state.units.sum(-1))
 
 
 def _place(world: World, wanted: Array, state: State, period: Period, xp: ModuleType) -> tuple[Array, Array, State]:

@@ -9,6 +9,8 @@ what is our own here:
   whole, so stock equals demand all the time and the two slopes differ there; demand moved by a hair (`HAIR`) to either side on
   half of the paths gives one slope on each half, and a decision learns from the paths on its side (`_network`). A network that
   is trained on the mean of both slopes hovers between two orders where one of them is better.
+- A decision learns the more, the nearer it is to the middle between two whole orders (`undecided`): one that is rounded as it
+  should be need not come nearer to the whole number, and a network this small has to leave something out.
 - Paths go on where the last step left them, so nothing is spent on warming up; antithetic uniforms; Adam with a cosine
   rate; the policy is an average of the weights over the last steps (Polyak & Juditsky 1992).
 
@@ -136,7 +138,7 @@ def rule_of(terms: Terms, law: Law, lead: int) -> Rule:
 def begin(world: World, rule: Rule, settings: Settings, seed: int) -> Training:
     """Small random weights, and every path with a period's demand in each place."""
     drawn = np.random.default_rng(seed)
-    width = world.lives + world.columns + (world.unmet != "lost")
+    width = world.lives + world.columns - 1 + (world.unmet != "lost")
     sizes = [width, *[settings.channels] * settings.layers, world.sources]
     weights = []
     for rows, columns in itertools.pairwise(sizes):
@@ -191,7 +193,7 @@ def _cost(
         columns = inputs(world, seen)
         leaning = order(rule, jax.lax.stop_gradient(weights), jax.lax.stop_gradient(columns), jnp.ones_like(side))
         whole = jnp.floor(leaning + 0.5)
-        mine = jnp.where((leaning[..., 0] > whole[..., 0]) == (side > 0.0), 2.0, 0.0)
+        mine = jnp.where((leaning[..., 0] > whole[..., 0]) == (side > 0.0), 2.0, 0.0) * undecided(leaning[..., 0])
         units = order(rule, weights, columns, mine)
         return units + jax.lax.stop_gradient(whole - units)
 
@@ -203,9 +205,15 @@ def _cost(
     return -profit.mean(), State(*(jnp.round(part) for part in state))
 
 
+def undecided(wanted: Array) -> Array:
+    """1 halfway between two whole orders, 0 at a whole one."""
+    return 2.0 * jnp.abs(wanted - jnp.floor(wanted + 0.5))
+
+
 def inputs(world: World, seen: Seen) -> Array:
-    """[...,X] units: shelf, outstanding, and what is owed where demand waits."""
-    parts = [seen.shelf, seen.outstanding]
+    """[...,X] units: shelf, what is due (but for the period in which the order itself can come), and what is owed where demand
+    waits."""
+    parts = [seen.shelf, seen.outstanding[..., :-1]]
     if world.unmet != "lost":
         parts.append(seen.owed[..., None])
     return jnp.concatenate(parts, axis=-1)

@@ -139,19 +139,19 @@ def step(
     served = xp.minimum(need, available)
     unmet = xp.minimum(need - served, period.demand)
     older = need - served - unmet  # was owed before and still is
-    kept = _kept(world, terms, unmet)
+    kept = kept_of(world, terms, unmet)
     owed, lost = older + kept, unmet - kept
     shelf = _issue(world, shelf, served, period, xp)
     left = available - served
     wasted = shelf[..., 0] if world.life else 0.0 * left
     if world.life:
         shelf = xp.concatenate([shelf[..., 1:], xp.zeros_like(shelf[..., :1])], axis=-1)
-    spend = _spend(world, units, terms, xp)
+    spend = spend_of(world, units, terms, xp)
     elapsed = 1.0 if period.elapsed is None else period.elapsed
     profit = (
-        _times(period.price, served) - spend - _times(terms.order_cost, 1.0 * (units > 0.0)).sum(-1)
-        - elapsed * (_times(terms.holding, left) + _times(terms.backlog, owed))
-        - _times(terms.lost_sale, lost) - _times(terms.waste, wasted)
+        times(period.price, served) - spend - times(terms.order_cost, 1.0 * (units > 0.0)).sum(-1)
+        - elapsed * (times(terms.holding, left) + times(terms.backlog, owed))
+        - times(terms.lost_sale, lost) - times(terms.waste, wasted)
     )  # fmt: skip
     flow = Flow(received + at_once, units, served, lost, owed, left, wasted, profit, 0.0 * left)
     if world.capacity:
@@ -165,7 +165,7 @@ def step(
 def closing(terms: Terms, state: State) -> Array:
     """[...] USD: what is left is worth at the end."""
     due = state.due.sum((-1, -2)) if state.due.ndim == state.shelf.ndim + 1 else state.due.sum(-1)
-    return _times(terms.salvage, state.shelf.sum(-1) + due)
+    return times(terms.salvage, state.shelf.sum(-1) + due)
 
 
 def start(world: World, shape: tuple[int, ...], xp: ModuleType = jnp) -> State:
@@ -253,13 +253,13 @@ def _take(shelf: Array, units: Array, xp: ModuleType) -> Array:
     return shelf - xp.minimum(xp.maximum(units[..., None] - before, 0.0), shelf)
 
 
-def _kept(world: World, terms: Terms, unmet: Array) -> Array:
+def kept_of(world: World, terms: Terms, unmet: Array) -> Array:
     if world.unmet == "partial":
         return terms.kept * unmet
     return unmet if world.unmet == "backlog" else 0.0 * unmet
 
 
-def _spend(world: World, units: Array, terms: Terms, xp: ModuleType) -> Array:
+def spend_of(world: World, units: Array, terms: Terms, xp: ModuleType) -> Array:
     """[...] USD paid for the units ordered."""
     if terms.unit_cost is None:
         return 0.0 * units[..., 0]
@@ -271,5 +271,5 @@ def _spend(world: World, units: Array, terms: Terms, xp: ModuleType) -> Array:
     return spend.sum(-1)
 
 
-def _times(rate: Array, units: Array) -> Array:
+def times(rate: Array, units: Array) -> Array:
     return 0.0 * units if rate is None else rate * units

@@ -322,6 +322,10 @@ def test_the_numpy_step_leaves_its_inputs_as_they_are():
         ({"clock": "events", "lead": "random", "capacity": True}, "clock: with events there are no capacity prices, since capacity is counted in periods"),
         ({"clock": "events"}, 'clock: with events lead times come with each order; use lead="random" (a law may be certain)'),
         ({"slots": 0}, "slots: 0; at least 1"),
+        ({"shipments": (), "longest": 3}, "shipments: (); offsets in periods, rising, from 0"),
+        ({"lead": "item", "longest": 3}, "lead: 'item' is none of items, random"),
+        ({"unmet": "backlogs"}, "unmet: 'backlogs' is none of lost, backlog, partial"),
+        ({"longest": -1}, "longest: -1; periods, or 0 where it follows from the lead times"),
     ],
 )  # fmt: skip
 def test_what_a_world_refuses_it_says_in_one_sentence(settings, sentence):

@@ -48,12 +48,21 @@ class World:
     def _refused(self) -> list[tuple[bool, str]]:
         leads = self.lead if isinstance(self.lead, tuple) else ()
         events = self.clock == "events"
+        last = self.shipments[-1] if self.shipments else 0
+        named = {
+            "unmet": ("lost", "backlog", "partial"), "issuing": ("fifo", "lifo", "mixed"), "clock": ("periods", "events"),
+        } | ({} if isinstance(self.lead, tuple) else {"lead": ("items", "random")})  # fmt: skip
         return [
+            *(
+                (getattr(self, name) not in ways, f"{name}: {getattr(self, name)!r} is none of {', '.join(ways)}")
+                for name, ways in named.items()
+            ),
+            (self.longest < 0, f"longest: {self.longest}; periods, or 0 where it follows from the lead times"),
             (self.sources not in (1, 2), f"sources: {self.sources}; there are one, or two (regular and expedited)"),
             (bool(leads) and len(leads) != self.sources, f"lead: {self.lead} names {len(leads)} lead times for {self.sources} source(s)"),
             (any(lead < 0 for lead in leads), f"lead: {self.lead}; a lead time is 0 periods or more"),
             (not leads and self.longest < 1 and not events, f"longest: with lead={self.lead!r} say the longest lead time that can come, 1 or more"),
-            (bool(leads) and 0 < self.longest < max(leads, default=0) + self.shipments[-1], f"longest: {self.longest} is shorter than the lead times {leads} with their shipments"),
+            (bool(leads) and 0 < self.longest < max(leads, default=0) + last, f"longest: {self.longest} is shorter than the lead times {leads} with their shipments"),
             (not self.shipments or self.shipments[0] < 0 or list(self.shipments) != sorted(set(self.shipments)), f"shipments: {self.shipments}; offsets in periods, rising, from 0"),
             (self.life < 0, f"life: {self.life}; 0 (goods keep) or the periods that they can be sold"),
             (self.issuing != "fifo" and not self.life, f"issuing: {self.issuing!r} makes no difference where goods do not perish; leave it out"),
