@@ -167,6 +167,8 @@ def _child(command):
             os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), number)
         sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         os.chdir(command["cwd"])
+        # A suite that runs in the background ignores Ctrl-C and hands that down; a user's shell does not.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.environ.update(command["env"])
         places = []
         _count_steps(places, command["at"])
