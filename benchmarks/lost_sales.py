@@ -24,11 +24,11 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-import numpy as np  # noqa: E402
+import numpy as np  # noqa: E402  (after the threads are set)
 
 from ropewalk.systems.inventory.engine import exact  # noqa: E402
 from ropewalk.systems.inventory.engine.laws import Law, law  # noqa: E402
-from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, start, step  # noqa: E402
+from ropewalk.systems.inventory.engine.step import Terms  # noqa: E402
 from ropewalk.systems.inventory.engine.world import World  # noqa: E402
 
 LONGEST = 4  # periods: beyond, the chain has too many states, and costs are simulated
@@ -42,34 +42,11 @@ def problem(demand: Law, penalty: float, holding: float, lead: int) -> exact.Pro
     return exact.Problem(World(lead=(lead,)), terms, exact.outcomes(demand.probability()))
 
 
-def score(case: exact.Problem, decide, demand: Law, lead: int, seed: int) -> tuple[float, float]:
+def score(case: exact.Problem, decide, lead: int, seed: int) -> tuple[float, float]:
     """Cost a period and its standard error (0: exact to 1e-6 of it)."""
     if lead <= LONGEST:
         return exact.chain(case, decide).average_cost(1e-6).middle, 0.0
-    return simulated(case, decide, demand, seed)
-
-
-def simulated(
-    case: exact.Problem, decide, demand: Law, seed: int, paths: int = 4096, periods: int = 2_000
-) -> tuple[float, float]:
-    """Cost a period over `periods` periods of `paths` paths, with its standard error over paths."""
-    random = np.random.default_rng([seed, 1])
-    cumulative = np.cumsum(demand.probability())[:-1]
-    state = start(case.world, (paths,), np)
-    state = State(state.shelf + demand.mean, state.owed, state.due + round(demand.mean))
-    total, warm = np.zeros(paths), 200
-
-    def policy(seen: Seen) -> np.ndarray:
-        states = np.concatenate([seen.shelf, seen.owed[:, None], seen.outstanding[:, :-1]], axis=1)
-        return decide(np.rint(states).astype(np.int64)) * 1.0
-
-    for t in range(periods + warm):
-        half = random.random(paths // 2)
-        units = np.searchsorted(cumulative, np.concatenate([half, 1.0 - half]), side="right") * 1.0
-        state, flow = step(case.world, policy, case.terms, state, Period(units), np)
-        if t >= warm:
-            total -= flow.profit
-    each = (total[: paths // 2] + total[paths // 2 :]) / (2 * periods)  # a path and its mirror image count once
+    each = exact.path_costs(case, lambda seen: decide(exact.states(seen)) * 1.0, (4096,), seed + 1, 2_000)
     return float(each.mean()), float(each.std(ddof=1) / len(each) ** 0.5)
 
 
@@ -94,7 +71,7 @@ def one(options: argparse.Namespace) -> dict[str, float]:
         trained = round(time.process_time() - begun, 2)
         return {"cost": tuned.cost.middle, "standard_error": tuned.error, "train_cpu_s": trained, "seed": options.seed}
     trained = time.process_time() - begun
-    cost, error = score(case, decide, demand, options.lead_time, options.seed)
+    cost, error = score(case, decide, options.lead_time, options.seed)
     return {"cost": cost, "standard_error": error, "train_cpu_s": round(trained, 2), "seed": options.seed}
 
 

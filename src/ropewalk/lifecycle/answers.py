@@ -221,9 +221,11 @@ def read_truths_kept(system: System[Any], lane: Lane) -> pl.DataFrame | None:
 
 
 def monitor(
-    system: System[Any], config: Any, lane: Lane, *, page: str | Path | None = None, release: str | None = None
-) -> list[Finding]:
-    """Check the events of a release (the live one) against its training and its promises."""
+    system: System[Any], config: Any, lane: Lane, *, page: str | Path | None = None, release: str | None = None,
+    heard: str = "",
+) -> list[Finding]:  # fmt: skip
+    """Check the events of a release (the live one) against its training and its promises. `heard`: a name for all that was
+    looked at, kept with what was found."""
     from ropewalk.spine.labels.truths import join
     from ropewalk.spine.monitoring.checks import run_checks
     from ropewalk.spine.monitoring.page import render
@@ -247,19 +249,24 @@ def monitor(
         now=records.now(),
         counters=read_counts(system, lane, found.id),
     )
-    if page is not None:
-        Path(page).parent.mkdir(parents=True, exist_ok=True)
-        write_whole(Path(page), render(system.name, found, findings, events).encode())
-    _keep_findings(system, lane, found, findings)
+    shown = render(system.name, found, findings, events).encode() if page is not None else None
+    if page is not None and shown is not None:
+        write_whole(Path(page), shown)
+    _keep_findings(system, lane, found, findings, heard, shown)
     return findings
 
 
-def _keep_findings(system: System[Any], lane: Lane, release: Release, findings: Sequence[Finding]) -> None:
+def _keep_findings(
+    system: System[Any], lane: Lane, release: Release, findings: Sequence[Finding], heard: str, page: bytes | None
+) -> None:
     from dataclasses import asdict
 
-    body = {"findings": [asdict(f) for f in findings], "at": records.now().isoformat()}
-    id_ = f"monitor-{digest(release.id, body)}"
-    lane.store.commit(Record(id_, "monitor", system.name, time.time(), body, (("release", release.id),), ()))
+    body: dict[str, Any] = {"findings": [asdict(f) for f in findings], "at": records.now().isoformat(), "heard": heard}
+    with lane.store.session(f"monitor {system.name}"):
+        blobs = (lane.store.put(page).hash,) if page is not None else ()
+        body["page"] = blobs[0] if blobs else None
+        id_ = f"monitor-{digest(release.id, body)}"
+        lane.store.commit(Record(id_, "monitor", system.name, time.time(), body, (("release", release.id),), blobs))
 
 
 def write_whole(path: Path, data: bytes) -> None:

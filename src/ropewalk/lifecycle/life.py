@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -268,25 +268,12 @@ def watch(system: System[Any], config: Any, lane: Lane, release: Release, page: 
     of all that it looks at only the time has changed, and what is due is due in days."""
     heard = _heard(system, lane, release)
     looked = lane.store.records("monitor", system.name, limit=100)
-    made = next((r for r in looked if r.body.get("heard") == heard), None)
+    made = next((r for r in looked if r.body.get("heard") == heard and r.body.get("page")), None)
     if made is not None:
         with suppress(MissingError, CorruptError):  # a page that is gone is made anew
             answers.write_whole(page, lane.store.get(made.body["page"]))
             return tuple(Finding(**found) for found in made.body["findings"])
-    findings = tuple(answers.monitor(system, config, lane, page=page, release=release.id))
-    with lane.store.session(f"monitor {system.name}"):
-        blob = lane.store.put(page.read_bytes())
-        body = {
-            "findings": [asdict(f) for f in findings],
-            "at": records.now().isoformat(),
-            "heard": heard,
-            "page": blob.hash,
-        }
-        id_ = f"monitor-{digest(release.id, body)}"
-        lane.store.commit(
-            Record(id_, "monitor", system.name, time.time(), body, (("release", release.id),), (blob.hash,))
-        )
-    return findings
+    return tuple(answers.monitor(system, config, lane, page=page, release=release.id, heard=heard))
 
 
 def _heard(system: System[Any], lane: Lane, release: Release) -> str:

@@ -12,13 +12,13 @@ import numpy as np
 
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine.classic import RULES, Rule, Setting, capped_dual_index
-from ropewalk.systems.inventory.engine.exact import Average, Chain, Decide, Outcomes, Problem, chain
-from ropewalk.systems.inventory.engine.step import Period, Seen, start, step
+from ropewalk.systems.inventory.engine.exact import Bounds, Chain, Decide, Outcomes, Problem, chain, path_costs, seen
+from ropewalk.systems.inventory.engine.step import Period
 
 Array = np.ndarray
 
 
-def average_cost(problem: Problem, policy: str, parameters: tuple[float, ...], tolerance: float = 1e-5) -> Average:
+def average_cost(problem: Problem, policy: str, parameters: tuple[float, ...], tolerance: float = 1e-5) -> Bounds:
     """Bounds of what a policy costs a period."""
     return policy_chain(problem, policy, parameters).average_cost(tolerance)
 
@@ -41,12 +41,10 @@ def decision(problem: Problem, policy: str, parameters: tuple[float, ...]) -> De
     if policy == "tailored base-surge":  # its stock has no upper bound: the regular order stops where it is never seen
         level, quantity = parameters
         wants, parameters = capped_dual_index, (level, level + _far(problem, quantity), quantity)
-    values, setting, lives = np.array(parameters, float), setting_of(problem), problem.world.lives
+    values, setting = np.array(parameters, float), setting_of(problem)
 
     def decide(states: Array) -> Array:
-        wide = states.astype(float)
-        outstanding = np.concatenate([wide[:, lives + 1 :], np.zeros((len(wide), 1))], axis=-1)
-        return np.floor(wants(values, Seen(wide[:, :lives], wide[:, lives], outstanding, None), setting, np) + 0.5)
+        return np.floor(wants(values, seen(problem.world, states), setting, np) + 0.5)
 
     return decide
 
@@ -65,19 +63,10 @@ def simulate(
     paths: int = 128,
     periods: int = 160,
 ) -> Array:
-    """[G,paths] mean cost a period of sets of parameters, all with the same demand, from an empty shelf; the first periods,
-    a tenth and two lead times, do not count."""
-    world, law, wants, setting = problem.world, problem.outcomes, RULES[policy].wants, setting_of(problem)
-    draws = np.random.default_rng(seed).choice(len(law.probability), (periods, paths), p=law.probability)
-    values, first = np.array(parameters, float)[:, None, :], periods // 10 + 2 * world.columns
-    state, total = start(world, (len(parameters), paths), np), np.zeros((len(parameters), paths))
-    for t, draw in enumerate(draws):
-        period = Period(*(None if field is None else np.asarray(field)[draw] for field in law.period))
-        state, flow = step(
-            world, lambda seen: np.floor(wants(values, seen, setting, np) + 0.5), problem.terms, state, period, np
-        )
-        total -= flow.profit * (t >= first)
-    return total / (periods - first)
+    """[G,paths] mean cost a period of sets of parameters, all with the same demand."""
+    wants, setting, values = RULES[policy].wants, setting_of(problem), np.array(parameters, float)[:, None, :]
+    ordered = lambda seen: np.floor(wants(values, seen, setting, np) + 0.5)  # noqa: E731
+    return path_costs(problem, ordered, (len(parameters), paths), seed, periods)
 
 
 def newsvendor_level(problem: Problem, periods: int, ratio: float | None = None) -> int:

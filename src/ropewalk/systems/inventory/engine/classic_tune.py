@@ -27,7 +27,7 @@ from ropewalk.systems.inventory.engine.classic_cost import (
     setting_of,
     simulate,
 )
-from ropewalk.systems.inventory.engine.exact import Average, Problem
+from ropewalk.systems.inventory.engine.exact import Bounds, Problem
 
 Cost = Callable[[tuple[float, ...]], float]
 
@@ -38,7 +38,7 @@ class Tuned:
 
     policy: str
     parameters: tuple[float, ...]  # as RULES names them
-    cost: Average  # bounds; simulated: both are the mean
+    cost: Bounds  # bounds; simulated: both are the mean
     error: float = 0.0  # standard error of the cost where it was simulated
     tried: int = 1  # sets of parameters
 
@@ -60,7 +60,7 @@ def tune_simulated(
     best = _search(problem, policy, cost)
     fresh = simulate(problem, policy, [best], seed + 1, final, periods)[0]
     mean, error = float(fresh.mean()), float(fresh.std(ddof=1) / math.sqrt(final))
-    return Tuned(policy, best, Average((mean, mean)), error, cost.cache_info().currsize)
+    return Tuned(policy, best, Bounds((mean, mean)), error, cost.cache_info().currsize)
 
 
 class Search(NamedTuple):

@@ -10,7 +10,7 @@ State, at the moment before a step (just after the last demand):
   the time since it was placed. A free slot is 0 in all three.
 
 Events of a step, in this order:
-1. Decision: the policy sees `Seen`: shelf, owed, units and age of each outstanding order, and `Period.known`; never when an
+1. Decision: the policy sees `Seen`: shelf, owed, `outstanding` units and `age` by slot, and `Period.known`; never when an
    order arrives (which slot an order is in says nothing about that). It wants [...,S] units, which step.placed rounds and caps.
 2. Orders, source by source: what is usable of the units (yields, with random yield) arrives Period.lead from now. With a lead
    time of 0 it arrives at once; otherwise it takes the first free slot. Where no slot is free the order is not placed, costs
@@ -45,11 +45,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine.step import Period, Terms, kept_of, placed, spend_of, times
+from ropewalk.systems.inventory.engine.step import Period, Seen, Terms, kept_of, placed, spend_of, times
 from ropewalk.systems.inventory.engine.world import World
 
 Array = Any
-Law = Callable[[Array], Array]
+LeadTimes = Callable[[Array], Array]
 """Lead times from numbers that are uniform on [0, 1)."""
 
 
@@ -59,21 +59,6 @@ class State(NamedTuple):
     units: Array  # [...,K] outstanding; 0: a free slot
     until: Array  # [...,K] time until the order arrives
     age: Array  # [...,K] time since it was placed
-
-
-class Seen(NamedTuple):
-    """What a policy decides on."""
-
-    shelf: Array  # [...,1]
-    owed: Array  # [...]
-    outstanding: Array  # [...,K] units
-    age: Array  # [...,K]
-    known: Any
-
-    @property
-    def position(self) -> Array:
-        """[...] on hand and outstanding, less what is owed."""
-        return self.shelf.sum(-1) + self.outstanding.sum(-1) - self.owed
 
 
 class Flow(NamedTuple):
@@ -106,7 +91,7 @@ def step(
 ) -> tuple[State, Flow]:
     """From one decision to the next, as in the contract above."""
     _check(world)
-    seen = Seen(state.shelf, state.owed, state.units, state.age, period.known)
+    seen = Seen(state.shelf, state.owed, state.units, period.known, state.age)
     wanted = placed(world, policy(seen), terms, period, xp)
     units, at_once, state = _place(world, wanted, state, period, xp)
     level = state.shelf.sum(-1) + at_once - state.owed  # on hand where positive, owed where negative
@@ -238,7 +223,7 @@ def per_time(costs: Array, times: Array) -> Average:
     return Average(ratio, error, costs, times, 0.0 * ratio)
 
 
-def poisson(rate: Array, law: Law, paths: int, leads: tuple[int, ...] = (1,)) -> Callable[[Array], Period]:
+def poisson(rate: Array, law: LeadTimes, paths: int, leads: tuple[int, ...] = (1,)) -> Callable[[Array], Period]:
     """Demands of one unit at `rate` a unit of time; the lead time of every order by `law`. leads: (S,), or (S, U) for a lead
     time of each unit."""
 
@@ -250,16 +235,16 @@ def poisson(rate: Array, law: Law, paths: int, leads: tuple[int, ...] = (1,)) ->
     return draw
 
 
-def exponential(mean: float) -> Law:
+def exponential(mean: float) -> LeadTimes:
     return lambda u: -mean * jnp.log1p(-u)
 
 
-def uniform(mean: float) -> Law:
+def uniform(mean: float) -> LeadTimes:
     """On 0 to 2 * mean."""
     return lambda u: 2.0 * mean * u
 
 
-def pareto(mean: float) -> Law:
+def pareto(mean: float) -> LeadTimes:
     """P(lead > t) = (1 + t / (2 * mean))^-3."""
     return lambda u: 2.0 * mean * ((1.0 - u) ** (-1.0 / 3.0) - 1.0)
 

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine.step import Period, State, Terms, step
+from ropewalk.systems.inventory.engine.step import Period, Policy, Seen, State, Terms, start, step
 from ropewalk.systems.inventory.engine.world import World
 
 Array = np.ndarray
@@ -88,7 +88,20 @@ class Problem:
         return np.rint(found).astype(np.int64), -flow.profit
 
 
-class Average(tuple[float, float]):
+def seen(world: World, states: Array) -> Seen:
+    """What a policy sees in states [N,W]."""
+    wide, lives = np.asarray(states, np.float64), world.lives
+    outstanding = np.concatenate([wide[..., lives + 1 :], np.zeros_like(wide[..., :1])], axis=-1)
+    return Seen(wide[..., :lives], wide[..., lives], outstanding, None)
+
+
+def states(seen: Seen) -> Array:
+    """[...,W] whole numbers: the state in which this is seen."""
+    columns = [seen.shelf, seen.owed[..., None], seen.outstanding[..., :-1]]
+    return np.rint(np.concatenate(columns, axis=-1)).astype(np.int64)
+
+
+class Bounds(tuple[float, float]):
     """Bounds of an average cost a period."""
 
     @property
@@ -105,13 +118,13 @@ class Chain:
     moves: sparse.csr_matrix  # [N,N] probability
     cost: Array  # [N] expected cost of a period
 
-    def average_cost(self, tolerance: float = 1e-5, most: int = 100_000) -> Average:
+    def average_cost(self, tolerance: float = 1e-5, most: int = 100_000) -> Bounds:
         """Bounds whose distance is at most `tolerance` of the cost. RuntimeError when `most` periods do not bring them there."""
         value = np.zeros(len(self.cost))
         for _ in range(most):
             after = self.cost + self.moves @ value
             gain = after - value
-            bounds = Average((float(gain.min()), float(gain.max())))
+            bounds = Bounds((float(gain.min()), float(gain.max())))
             if bounds[1] - bounds[0] <= tolerance * abs(bounds[0]):
                 return bounds
             value = after - after[0]
@@ -195,7 +208,7 @@ class _Code:
 class Solution:
     """The best there is."""
 
-    cost: Average
+    cost: Bounds
     states: Array  # [N,W]
     orders: Array  # [N,S]
 
@@ -237,10 +250,25 @@ def solve(
         each = cost + value[follows] @ problem.outcomes.probability
         best = np.minimum.reduceat(each, first)
         gain = best - value
-        bounds = Average((float(gain.min()), float(gain.max())))
+        bounds = Bounds((float(gain.min()), float(gain.max())))
         if bounds[1] - bounds[0] <= tolerance * abs(bounds[0]):
             least = np.flatnonzero(each == best[at])
             chosen = least[np.unique(at[least], return_index=True)[1]]
             return Solution(bounds, code.states(codes), actions[action[chosen]])
         value = best - best[0]
     raise RuntimeError(f"the bounds are still {bounds[0]:.6g} to {bounds[1]:.6g} after {most} periods")
+
+
+def path_costs(problem: Problem, policy: Policy, shape: tuple[int, ...], seed: int, periods: int) -> Array:
+    """[shape] mean cost a period by simulation, where chains are too long: from an empty shelf, the first periods, a tenth and two
+    lead times, not counted. The last dimension are the paths; along the others the demand is the same, which pairs what is
+    compared."""
+    world, law = problem.world, problem.outcomes
+    draws = np.random.default_rng(seed).choice(len(law.probability), (periods, shape[-1]), p=law.probability)
+    first = periods // 10 + 2 * world.columns
+    state, total = start(world, shape, np), np.zeros(shape)
+    for t, draw in enumerate(draws):
+        period = Period(*(None if field is None else np.asarray(field)[draw] for field in law.period))
+        state, flow = step(world, policy, problem.terms, state, period, np)
+        total -= flow.profit * (t >= first)
+    return total / (periods - first)

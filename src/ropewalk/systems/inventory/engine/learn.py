@@ -32,6 +32,7 @@ import numpy as np
 import optax
 
 from ropewalk.errors import ConfigError
+from ropewalk.systems.inventory.engine.exact import seen
 from ropewalk.systems.inventory.engine.laws import Law
 from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, start, step
 from ropewalk.systems.inventory.engine.world import World
@@ -77,16 +78,14 @@ class Learned:
 
     def decide(self, states: Array) -> Array:
         """Whole orders [N,S] of states [N,W] as exact.Problem has them."""
-        size, part = len(states), 4096
-        lives = self.world.lives
-        shelf, owed = states[:, :lives], states[:, lives]
-        outstanding = np.concatenate([states[:, lives + 1 :], np.zeros_like(states[:, :1])], axis=1)
-        seen = [np.asarray(column, np.float32) for column in (shelf, owed, outstanding)]
+        size, part = len(states), 4096  # of one shape, so that it compiles once
         out = np.empty((size, self.world.sources), np.int64)
         for at in range(0, size, part):
-            padded = [_padded(column[at : at + part], part) for column in seen]
-            units = np.asarray(_decide(self.world, self.rule, self.weights, *padded))
-            out[at : at + part] = np.floor(units[: size - at] + 0.5)
+            rows = states[at : at + part]
+            shown = seen(self.world, np.concatenate([rows, np.zeros((part - len(rows), rows.shape[1]))]))
+            columns = inputs(self.world, jax.tree.map(jnp.asarray, shown)).astype(jnp.float32)
+            units = np.asarray(_decide(self.rule, self.weights, columns))
+            out[at : at + part] = np.floor(units[: len(rows)] + 0.5)
         return out
 
 
@@ -257,11 +256,6 @@ def _backward(kept: tuple[Weights, list[Array], Array], slope: Array) -> tuple[W
 _network.defvjp(_forward, _backward)
 
 
-@partial(jax.jit, static_argnames=("world", "rule"))
-def _decide(world: World, rule: Rule, weights: Weights, shelf: Array, owed: Array, outstanding: Array) -> Array:
-    columns = inputs(world, Seen(shelf, owed, outstanding, None))
-    return order(rule, weights, columns, jnp.ones(len(shelf)))
-
-
-def _padded(rows: Array, size: int) -> Array:
-    return np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]), rows.dtype)])
+@partial(jax.jit, static_argnames=("rule",))
+def _decide(rule: Rule, weights: Weights, columns: Array) -> Array:
+    return order(rule, weights, columns, jnp.ones(len(columns)))

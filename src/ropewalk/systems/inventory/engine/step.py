@@ -100,6 +100,7 @@ class Seen(NamedTuple):
     owed: Array  # [...]
     outstanding: Array  # [...,K]
     known: Any
+    age: Array = None  # [...,K] time since each outstanding order was placed; with clock "events" (events.py) only
 
     @property
     def position(self) -> Array:
