@@ -59,7 +59,7 @@ def one(options: argparse.Namespace) -> dict[str, float]:
         from ropewalk.systems.inventory.engine.learn import Settings, learn
 
         settings = Settings() if options.steps is None else Settings(steps=options.steps)
-        decide = learn(case.world, case.terms, demand, settings, options.seed).decide
+        decide = learn(case, settings, options.seed).decide
     elif options.policy == "exact":
         most = int(demand.over(options.lead_time + 1).isf(1e-4 / (options.penalty + options.holding)))
         orders = np.arange(int(demand.frozen.isf(1e-6)) + 1)[:, None]
