@@ -2,7 +2,7 @@
 
 A round: a pool of states that the policy visits is simulated; from states of the pool pairs of paths leave, one with the order of the
 policy and one with a unit more or less, both with the same demand and both under the policy from then on; where the mean
-difference in cost is below zero by more than chance (`Settings.sure` standard errors), the order changes by that unit. States that are
+difference in cost is below zero by more than chance (`Settings.sure`), the order changes by that unit. States that are
 settled, because a unit either way costs more beyond doubt, are tried no further, so that the paths go where they decide
 something (Temizoz et al., arXiv 2011.15122, halve the candidates of a state for the same end). The difference is unbiased once
 the paths of a pair have met; `Settings.periods` should be long enough for that.
@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.stats import norm
 
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine.exact import Decide, Problem
@@ -36,12 +37,12 @@ Array = Any
 class Settings:
     """How long and how."""
 
-    rounds: int = 6
+    rounds: int = 3
     pairs: int = 200_000  # of a round, the first; each round has `growth` times those of the round before
     growth: float = 1.5
     periods: int = 0  # that a pair is followed; 0: 24 and two lead times
     batch: int = 4_096
-    sure: float = 3.0  # standard errors
+    sure: float = 0.0  # standard errors; 0: so many that chance alone changes less than half an order a round
     most: int = 1 << 22  # states of the box
 
 
@@ -114,12 +115,10 @@ def improve(
         key, draw, other = jax.random.split(key, 3)
         pool, states = _visited(world, settings, box, game, pool, draw)
         pairs = int(settings.pairs * settings.growth**done)
-        table, changed = _round(world, settings, box, game, states, pairs, other, table)
+        table = _round(world, settings, box, game, states, pairs, other, table)
         found = Improved(policy, box, table, int((table != first).any(-1).sum()))
         if look is not None:
             look(done + 1, found)
-        if not changed:
-            break
     return found
 
 
@@ -139,11 +138,16 @@ def _box_of(problem: Problem, policy: Decide, settings: Settings, seed: int) -> 
 
     for _ in range(200 + 4 * world.columns):
         draw = rng.choice(len(law.probability), paths, p=law.probability)
-        state, _ = step(world, watched, problem.terms, state, jax.tree.map(lambda f, d=draw: np.asarray(f)[d], law.period), np)
+        state, _ = step(
+            world, watched, problem.terms, state, jax.tree.map(lambda f, d=draw: np.asarray(f)[d], law.period), np
+        )
     box = Box(tuple(int(units) + 2 for units in most))
     if np.prod([float(size) for size in box.sizes]) > settings.most:
         raise ConfigError(
-            [f"the policy visits a box of {' x '.join(map(str, box.sizes))} states; at most {settings.most:,} fit a table"], "the problem"
+            [
+                f"the policy visits a box of {' x '.join(map(str, box.sizes))} states; at most {settings.most:,} fit a table"
+            ],
+            "the problem",
         )
     return box
 
@@ -166,7 +170,9 @@ def _visited(world: World, settings: Settings, box: Box, game: Game, state: Stat
         periods = _drawn(game, key, (settings.periods, settings.batch))
 
         def one(state: State, period: Period) -> tuple[State, None]:
-            return step(world, lambda seen: game.table[box.of(_columns(seen))] * 1.0, game.terms, state, period)[0], None
+            return step(world, lambda seen: game.table[box.of(_columns(seen))] * 1.0, game.terms, state, period)[
+                0
+            ], None
 
         state, _ = jax.lax.scan(one, state, periods)
         return state, state
@@ -196,8 +202,8 @@ def _pairs(world: World, settings: Settings, box: Box, game: Game, state: State,
 
 def _round(
     world: World, settings: Settings, box: Box, game: Game, pool: State, pairs: int, key: Array, table: np.ndarray
-) -> tuple[np.ndarray, int]:
-    """The table after one round, and how many orders changed."""
+) -> np.ndarray:
+    """The table after one round."""
     flat = jax.tree.map(lambda part: np.asarray(part).reshape(-1, *part.shape[2:]), pool)
     due = np.concatenate([flat.due[:, 1:], np.zeros_like(flat.due[:, :1])], -1)
     shelf = flat.shelf.copy()
@@ -206,10 +212,11 @@ def _round(
     ways = np.array([way for way in itertools.product((-1, 0, 1), repeat=world.sources) if any(way)])  # [A,S]
     count, total, square = (np.zeros((len(table), len(ways))) for _ in range(3))
     allowed = (table[:, None, :] + ways >= 0).all(-1)  # [Z,A]
+    sure = settings.sure or float(norm.isf(0.5 / (len(np.unique(places)) * len(ways))))
     rng = np.random.default_rng(np.asarray(key)[-1])
     for _ in range(max(1, pairs // settings.batch)):
         mean, error = _estimate(count, total, square)
-        open_ = allowed & (np.abs(mean) < (settings.sure + 1.0) * error)
+        open_ = allowed & (np.abs(mean) < (sure + 1.0) * error)
         row, way = np.nonzero(open_[places])
         if not len(row):
             break
@@ -217,17 +224,19 @@ def _round(
         row, way = row[taken], way[taken]
         key, draw = jax.random.split(key)
         state = jax.tree.map(lambda part, row=row: jnp.asarray(part[row]), flat)
-        cost = np.asarray(_pairs(world, settings, box, game, state, jnp.asarray(ways[way], jnp.float32), draw), np.float64)
+        cost = np.asarray(
+            _pairs(world, settings, box, game, state, jnp.asarray(ways[way], jnp.float32), draw), np.float64
+        )
         at = places[row] * len(ways) + way
         for sums, values in ((count, np.ones_like(cost)), (total, cost), (square, cost**2)):
             np.add.at(sums.reshape(-1), at, values)
     mean, error = _estimate(count, total, square)
-    gain = np.where(mean < -settings.sure * error, -mean, 0.0)
+    gain = np.where(mean < -sure * error, -mean, 0.0)
     best = gain.argmax(-1)
     better = np.flatnonzero(gain[np.arange(len(table)), best] > 0.0)
     after = table.copy()
     after[better] += ways[best[better]].astype(after.dtype)
-    return after, len(better)
+    return after
 
 
 def _estimate(count: np.ndarray, total: np.ndarray, square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -60,3 +60,31 @@ def law(text: str) -> Law:
     if kind not in KINDS or len(numbers) != KINDS[kind] or not all(0 < n < float("inf") for n in numbers):
         raise ConfigError([f"demand {text!r} is no law; {WAY_OUT}"], "the demand")
     return Law(kind, numbers[-1], numbers[0] if kind == "negbin" else 0.0)
+
+
+def two_moments(mean: float, variance: float, tail: float = 1e-9) -> Array:
+    """Probabilities of 0, 1, 2, ... of the law that Adan, van Eenige & Resing fit to a mean and a variance: a mixture of two binomial,
+    two negative binomial or two geometric laws, or Poisson (Fitting discrete distributions on the first two moments, Probability in
+    the Engineering and Informational Sciences 9(4), 1995). What is left beyond the last one, less than `tail`, is added to it."""
+    excess = variance / mean**2 - 1.0 / mean
+    units = np.arange(int(mean + 60.0 * max(variance, mean) ** 0.5) + 60)
+    if abs(excess) < 1e-12:
+        law = stats.poisson(mean).pmf(units)
+    elif excess < 0.0:
+        k = int(-1.0 / excess)
+        share = (1 + excess * (1 + k) + np.sqrt(-excess * k * (1 + k) - k)) / (1 + excess)
+        chance = mean / (k + 1 - share)
+        law = share * stats.binom(k, chance).pmf(units) + (1 - share) * stats.binom(k + 1, chance).pmf(units)
+    elif excess < 1.0:
+        k = int(1.0 / excess)
+        share = ((1 + k) * excess - np.sqrt((1 + k) * (1 - excess * k))) / (1 + excess)
+        chance = 1.0 - mean / (k + 1 - share + mean)
+        law = share * stats.nbinom(k, chance).pmf(units) + (1 - share) * stats.nbinom(k + 1, chance).pmf(units)
+    else:
+        root = np.sqrt(excess**2 - 1.0)
+        odds = [mean * (1 + excess + sign * root) for sign in (1, -1)]
+        law = sum(stats.geom(2 / (2 + odd), loc=-1).pmf(units) * mean / odd for odd in odds)
+    last = int(np.searchsorted(np.cumsum(law), 1.0 - tail)) + 1
+    kept = law[:last].copy()
+    kept[-1] += 1.0 - kept.sum()
+    return kept

@@ -132,12 +132,16 @@ def learn(
     return Learned(world, course.rule, at.average)
 
 
-def learn_all(problems: list[Problem], settings: Settings | None = None, seeds: list[int] | None = None) -> list[Learned]:
+def learn_all(
+    problems: list[Problem], settings: Settings | None = None, seeds: list[int] | None = None
+) -> list[Learned]:
     """One policy for each problem, all trained at once (vmap): for an accelerator, which one small network leaves idle, and for
     many seeds (the same problem, repeated). The problems are of one World; seeds 0, 1, ... unless they are given."""
     worlds = {problem.world for problem in problems}
     if len(worlds) != 1:
-        raise ConfigError([f"{len(worlds)} kinds of problem at once; one World can be compiled together"], "the problems")
+        raise ConfigError(
+            [f"{len(worlds)} kinds of problem at once; one World can be compiled together"], "the problems"
+        )
     size = max(len(problem.outcomes.probability) for problem in problems)
     ready = [_prepared(problem, settings or Settings(), size) for problem in problems]
     world, settings = ready[0][:2]
@@ -162,7 +166,10 @@ def _prepared(problem: Problem, settings: Settings, size: int = 0) -> tuple[Worl
         settings = replace(settings, periods=24 + 2 * max(leads))
     fill = max(size, len(law.probability)) - len(law.probability)
     cumulative = np.concatenate([np.cumsum(law.probability)[:-1], np.ones(fill)])
-    period = [None if f is None else jnp.asarray(np.concatenate([f, np.repeat(f[-1:], fill, 0)]), jnp.float32) for f in law.period]
+    period = [
+        None if f is None else jnp.asarray(np.concatenate([f, np.repeat(f[-1:], fill, 0)]), jnp.float32)
+        for f in law.period
+    ]
     terms = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), problem.terms)
     course = Course(terms, rule_of(problem), jnp.asarray(cumulative, jnp.float32), Period(*period))
     return replace(world, lots=False), settings, course
@@ -209,7 +216,13 @@ def advance(world: World, settings: Settings, course: Course, at: Training) -> T
     def one(at: Training, _: None) -> tuple[Training, None]:
         key, draw = jax.random.split(at.key)
         slope, state = jax.grad(_cost, has_aux=True)(
-            at.weights, world, settings, course, at.state, _periods(settings, course, draw), side,
+            at.weights,
+            world,
+            settings,
+            course,
+            at.state,
+            _periods(settings, course, draw),
+            side,
             at.step >= settings.parted * settings.steps,
         )
         change, optimiser = climb.update(slope, at.optimiser, at.weights)
@@ -231,7 +244,13 @@ def _periods(settings: Settings, course: Course, key: Array) -> Period:
 
 
 def _cost(
-    weights: Weights, world: World, settings: Settings, course: Course, state: State, periods: Period, side: Array,
+    weights: Weights,
+    world: World,
+    settings: Settings,
+    course: Course,
+    state: State,
+    periods: Period,
+    side: Array,
     rounds: Array,
 ) -> tuple[Array, State]:
     """Mean cost of a period, and the state at the end."""

@@ -101,7 +101,10 @@ def scale(item: Item) -> Array:
 
 
 def pretrain(
-    settings: Settings | None = None, seed: int = 0, look: Callable[[int, Pretrained], None] | None = None, every: int = 1_000
+    settings: Settings | None = None,
+    seed: int = 0,
+    look: Callable[[int, Pretrained], None] | None = None,
+    every: int = 1_000,
 ) -> Pretrained:
     """The network after all steps; `look` gets the steps done and the network, after every so many."""
     settings, ranges, begun = settings or Settings(), Ranges(), time.process_time()

@@ -166,8 +166,13 @@ def _refusals(item: Item, rows: Array, ranges: Ranges) -> list[str]:
     names = ("mean", "deviation", "penalty", "lead")
     row = int(rows[0])
     said = ", ".join(f"{name} {float(np.atleast_1d(part)[row]):g}" for name, part in zip(names, item, strict=True))
-    held = ", ".join(f"{field.name} {getattr(ranges, field.name)[0]:g} to {getattr(ranges, field.name)[1]:g}" for field in fields(ranges))
-    return [f"{len(rows):,} item(s) are outside what it was trained on; the first, row {row}: {said}. It knows {held}; take a classic policy for these"]
+    held = ", ".join(
+        f"{field.name} {getattr(ranges, field.name)[0]:g} to {getattr(ranges, field.name)[1]:g}"
+        for field in fields(ranges)
+    )
+    return [
+        f"{len(rows):,} item(s) are outside what it was trained on; the first, row {row}: {said}. It knows {held}; take a classic policy for these"
+    ]
 
 
 @cache
