@@ -26,6 +26,7 @@ import numpy as np
 from scipy.stats import norm
 
 from ropewalk.errors import ConfigError
+from ropewalk.systems.inventory.engine import expected
 from ropewalk.systems.inventory.engine.exact import Decide, Problem
 from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, start, step
 from ropewalk.systems.inventory.engine.world import World
@@ -77,7 +78,7 @@ class Box:
         return place
 
     def holds(self, states: np.ndarray) -> np.ndarray:
-        return np.asarray((states >= 0) & (states < np.array(self.sizes))).all(-1)
+        return np.asarray(((states >= 0) & (states < np.array(self.sizes))).all(-1))
 
     def states(self) -> np.ndarray:
         """[Z,W] all of them, in the order of their places."""
@@ -91,6 +92,7 @@ class Game(NamedTuple):
     cumulative: Array  # [O-1] of the probability
     period: Period  # [O] each
     table: Array  # [Z,S]
+    unsold: expected.Unsold
 
 
 def improve(
@@ -107,11 +109,12 @@ def improve(
     first = table.copy()
     number = partial(jnp.asarray, dtype=jnp.float32)
     key = jax.random.PRNGKey(seed)
+    unsold = expected.unsold(problem, int(np.max(law.period.demand)) + 2)
     pool = State(*(number(part) for part in start(world, (settings.batch,), np)))
     found = Improved(policy, box, table, 0)
     for done in range(settings.rounds):
         game = Game(jax.tree.map(number, problem.terms), number(np.cumsum(law.probability)[:-1]), jax.tree.map(number, law.period),
-                    jnp.asarray(table))  # fmt: skip
+                    jnp.asarray(table), unsold)  # fmt: skip
         key, draw, other = jax.random.split(key, 3)
         pool, states = _visited(world, settings, box, game, pool, draw)
         pairs = int(settings.pairs * settings.growth**done)
@@ -189,12 +192,18 @@ def _pairs(world: World, settings: Settings, box: Box, game: Game, state: State,
     def one(carry: tuple[State, Array], each: tuple[Period, Array]) -> tuple[tuple[State, Array], None]:
         period, first = each
 
+        shown: list[Seen] = []
+
         def policy(seen: Seen) -> Array:
+            shown.append(seen)
             units = game.table[box.of(_columns(seen))] * 1.0
             return units.at[1].add(change * first)
 
         state, flow = step(world, policy, game.terms, carry[0], period)
-        return (state, carry[1] + flow.profit[0] - flow.profit[1]), None
+        profit = flow.profit
+        if expected.known(world):
+            profit = expected.profit(world, game.terms, game.unsold, shown[0], flow)
+        return (state, carry[1] + profit[0] - profit[1]), None
 
     first = jnp.zeros(settings.periods).at[0].set(1.0)
     return jax.lax.scan(one, (both, jnp.zeros(settings.batch)), (periods, first))[0][1]

@@ -34,6 +34,7 @@ import numpy as np
 import optax
 
 from ropewalk.errors import ConfigError
+from ropewalk.systems.inventory.engine import expected
 from ropewalk.systems.inventory.engine.classic_cost import critical_ratio, lead_times, newsvendor_level, setting_of
 from ropewalk.systems.inventory.engine.exact import Problem, seen
 from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, start, step
@@ -52,7 +53,7 @@ class Settings:
     paths: int = 512
     periods: int = 0  # of a step; 0: 24 and two lead times
     follow: int = 8  # periods on the shelf before an order counts
-    parted: float = 0.0  # share of the steps, the first ones, in which orders are not whole yet
+    parted: float = 0.4  # share of the steps, the first ones, in which orders are not whole yet
     channels: int = 32
     layers: int = 2
     rate: float = 1e-2
@@ -100,6 +101,7 @@ class Course(NamedTuple):
     rule: Rule
     cumulative: Array  # [O-1] of the probability
     period: Period  # [O] each
+    table: expected.Unsold
 
 
 class Training(NamedTuple):
@@ -143,7 +145,8 @@ def learn_all(
             [f"{len(worlds)} kinds of problem at once; one World can be compiled together"], "the problems"
         )
     size = max(len(problem.outcomes.probability) for problem in problems)
-    ready = [_prepared(problem, settings or Settings(), size) for problem in problems]
+    units = max(_units(problem) for problem in problems)
+    ready = [_prepared(problem, settings or Settings(), size, units) for problem in problems]
     world, settings = ready[0][:2]
     course = jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *(one[2] for one in ready))
     seeds = list(range(len(problems))) if seeds is None else seeds
@@ -157,7 +160,7 @@ def learn_all(
     ]
 
 
-def _prepared(problem: Problem, settings: Settings, size: int = 0) -> tuple[World, Settings, Course]:
+def _prepared(problem: Problem, settings: Settings, size: int = 0, units: int = 0) -> tuple[World, Settings, Course]:
     """The world without rounding, which is the learner's own here, the settings, and the instance as arrays, the outcomes filled up
     to `size` with impossible ones."""
     world, law = problem.world, problem.outcomes
@@ -171,8 +174,14 @@ def _prepared(problem: Problem, settings: Settings, size: int = 0) -> tuple[Worl
         for f in law.period
     ]
     terms = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), problem.terms)
-    course = Course(terms, rule_of(problem), jnp.asarray(cumulative, jnp.float32), Period(*period))
+    table = expected.unsold(problem, max(units, _units(problem)))
+    course = Course(terms, rule_of(problem), jnp.asarray(cumulative, jnp.float32), Period(*period), table)
     return replace(world, lots=False), settings, course
+
+
+def _units(problem: Problem) -> int:
+    """Places of the table of what stays unsold: beyond the greatest demand it goes on as a straight line."""
+    return int(np.max(problem.outcomes.period.demand)) + 2
 
 
 def rule_of(problem: Problem) -> Rule:
@@ -258,7 +267,10 @@ def _cost(
     leads = jnp.array(world.lead if isinstance(world.lead, tuple) else [world.columns] * world.sources)
     lasts = jnp.arange(settings.periods)[:, None] < settings.periods - leads - settings.follow  # [T,S]
 
+    shown_to: list[Seen] = []
+
     def policy(seen: Seen) -> Array:
+        shown_to.append(seen)
         counts, shown = seen.known, seen._replace(known=None)
         still = jax.lax.stop_gradient((weights, shown))
         leaning = order(world, rule, *still, jnp.ones((len(side), world.sources)))
@@ -274,7 +286,9 @@ def _cost(
         if period.fifo is not None:
             period = period._replace(fifo=period.fifo - 0.5 * hair)
         state, flow = step(world, policy, course.terms, state, period)
-        return state, flow.profit
+        if not expected.known(world):
+            return state, flow.profit
+        return state, expected.profit(world, course.terms, course.table, shown_to[-1], flow, hair)
 
     state, profit = jax.lax.scan(one, state, (periods, lasts))
     return -profit.mean(), State(*(jnp.where(rounds, jnp.round(part), part) for part in state))

@@ -84,7 +84,7 @@ def drawn(rng: np.random.Generator, size: int, ranges: Ranges) -> Items:
     lead times 0, 1 to 10 alike."""
 
     def even(ends: tuple[float, float]) -> Array:
-        return np.exp(rng.uniform(*np.log(ends), size))
+        return np.exp(rng.uniform(np.log(ends[0]), np.log(ends[1]), size))
 
     mean, kind = even(ranges.mean), rng.random(size)
     successes = np.where(kind < 0.25, 1e6, np.where(kind < 0.45, 1.0, even(ranges.successes)))
@@ -143,7 +143,7 @@ def fine_tune(
 
 
 def _first(settings: Settings, rng: np.random.Generator) -> Weights:
-    width = LONGEST + facts(Item(*np.ones((3, 1)), np.ones(1, int))).inputs.shape[-1]
+    width = LONGEST + facts(Item(np.ones(1), np.ones(1), np.ones(1), np.ones(1, int))).inputs.shape[-1]
     weights = []
     for rows, columns in itertools.pairwise([width, *settings.sizes, 1]):
         scale = (1.5 / rows) ** 0.5 * (0.1 if columns == 1 else 1.0)
@@ -157,7 +157,7 @@ def begin(settings: Settings, weights: Weights, state: State) -> Training:
 
 def _usual(item: Item) -> State:
     """A period's demand in each place."""
-    places = facts(item).places * np.round(item.mean)[:, None]
+    places = facts(item).places * np.round(np.asarray(item.mean))[:, None]
     due = np.where(item.lead[:, None] > 0, places, 0.0)  # the column of an order of now fills first
     number = partial(jnp.asarray, dtype=jnp.float32)
     return State(number(places[:, :1]), jnp.zeros(len(places)), number(due))

@@ -100,7 +100,8 @@ def order(weights: Weights, facts: Facts, seen: Seen, network: Network, xp: Modu
     columns = 0.5 * facts.places * (units - facts.mean[..., None]) / deviation
     short = (facts.level - units.sum(-1))[..., None]
     below = facts.cap[..., None] - deviation * xp.logaddexp(0.0, (facts.cap[..., None] - short) / deviation)
-    return xp.maximum(below + deviation * network(weights, xp.concatenate([columns, facts.inputs], -1)), 0.0)
+    fixed = xp.broadcast_to(facts.inputs, (*columns.shape[:-1], facts.inputs.shape[-1]))
+    return xp.maximum(below + deviation * network(weights, xp.concatenate([columns, fixed], -1)), 0.0)
 
 
 def forward(weights: Weights, columns: Array, xp: ModuleType = np) -> Array:
@@ -185,7 +186,7 @@ def load() -> Pretrained:
 def to_bytes(policy: Pretrained) -> bytes:
     """As one .npz without pickles."""
     about = {"made": vars(policy.made), "ranges": vars(policy.ranges)}
-    leaves = {f"{at}_{name}": np.asarray(part, np.float32) for at, pair in enumerate(policy.weights)
+    leaves: dict[str, Any] = {f"{at}_{name}": np.asarray(part, np.float32) for at, pair in enumerate(policy.weights)
               for name, part in zip(("weight", "bias"), pair, strict=True)}  # fmt: skip
     buffer = io.BytesIO()
     np.savez(buffer, about=np.array(json.dumps(about)), **leaves)
