@@ -1,0 +1,92 @@
+"""From past demand to the law of the demand that an order of now has to protect.
+
+The mean is weighted towards the recent past, so that it follows a drift. The law over the protection interval has two moments
+of its own: demand of independent periods, and how uncertain the mean itself is. It is negative binomial, Poisson where nothing
+says that it is wider. An item whose periods without demand are more than that law can explain (by EXCESS standard errors)
+is lumpy: nothing gets the probability of its own. On the demo's items (intermittent: half to four fifths of the weeks
+without a sale) the test is silent and the negative binomial the better law; on lumpy ones it saves 2 to 12 % of
+the newsvendor's cost. Intermittent demand: Syntetos & Boylan, J. of the Operational Research Society 56(5), 2005; negative
+binomial: Snyder, Ord & Beaumont, Int. J. of Forecasting 28(2), 2012.
+
+What it does not know: seasons, promotions, days out of stock (a zero is a zero).
+
+Letters: T periods, N rows. History is [T,N], the oldest period first, so that no sum depends on how rows are batched.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from ropewalk.systems.inventory.bulk.law import Law, negative_binomial
+
+Array = np.ndarray
+HALF_LIFE = (
+    13.0  # periods, a quarter of weeks: 8 costs 1 % less on the demo's items, no weights 1 % less where nothing drifts
+)
+EXCESS = 2.0  # standard errors
+
+
+class Past(NamedTuple):
+    """What the history says of one period's demand, each [N]; `periods` is what the history is worth, a number."""
+
+    mean: Array  # units
+    variance: Array  # units^2
+    busy: Array  # share of the periods with demand
+    periods: float  # of equal weight, whose mean would be as uncertain
+
+
+@cache
+def weights(periods: int) -> tuple[Array, float]:
+    """[T] float32, sum 1, the oldest first; and the number of equally weighted periods that they are worth."""
+    each = 0.5 ** (np.arange(periods)[::-1] / HALF_LIFE)
+    each /= each.sum()
+    return each.astype(np.float32), float(1.0 / (each * each).sum())
+
+
+def past(history: Array) -> Past:
+    """[T,N] units, float32, T > 1."""
+    each, worth = weights(len(history))
+    each = each[:, None]
+    mean = (history * each).sum(0)
+    off = history - mean
+    off *= off
+    off *= each
+    variance = off.sum(0).astype(np.float64) * (worth / (worth - 1.0))
+    busy = np.multiply(history > 0.0, each, out=off).sum(0)
+    return Past(mean.astype(np.float64), variance, busy.astype(np.float64), worth)
+
+
+def ahead(seen: Past, periods: Array) -> tuple[Law, Array]:
+    """The law of the demand of the next `periods` [N] periods together, and its mean [N] in units."""
+    mean = seen.mean * periods
+    each = np.maximum(seen.variance, seen.mean)
+    variance = each * periods * (1.0 + periods / seen.periods)
+    law = negative_binomial(mean, variance)
+    rows = np.flatnonzero(_lumpy(seen, each))
+    if len(rows):
+        for column, values in zip(
+            law, _with_nothing(seen, rows, periods[rows], mean[rows], variance[rows]), strict=True
+        ):
+            column[rows] = values
+    return law, mean
+
+
+def _lumpy(seen: Past, variance: Array) -> Array:
+    """[N] whether periods without demand are too many for the negative binomial of the two moments."""
+    law = negative_binomial(seen.mean, variance)
+    nothing = np.exp(-law.r * np.log1p(law.mean / law.r))
+    error = np.sqrt(nothing * (1.0 - nothing) / seen.periods)
+    return (1.0 - seen.busy - nothing > EXCESS * error + 1e-6) & (seen.mean > seen.busy)
+
+
+def _with_nothing(seen: Past, rows: Array, periods: Array, mean: Array, variance: Array) -> Law:
+    """The law with these moments in which nothing is as probable as the busy periods say (Jeffreys' estimate)."""
+    busy = (seen.busy[rows] * seen.periods + 0.5) / (seen.periods + 1.0)
+    none = (1.0 - busy) ** periods
+    some = np.maximum(mean / (1.0 - none), 1.0)  # units, if any
+    spread = np.maximum((variance + mean * mean) / (1.0 - none) - some * some, 0.0)
+    more = negative_binomial(some - 1.0, spread)
+    return Law(none, np.ones_like(none), more.mean, more.r)
