@@ -17,6 +17,7 @@ from ropewalk.types import Column
 
 Array = np.ndarray
 ROW = "_ropewalk_row"
+FURTHEST = 104  # periods: what is due later arrives after the next order, whatever the terms
 REJECTED = {
     "row": pl.Int64,  # from 0
     "item": pl.String,
@@ -105,12 +106,13 @@ def _lengths(sieve: Sieve, found: Layout) -> None:
 
 
 def _grid(frame: pl.DataFrame, names: tuple[str, ...]) -> Array:
-    """[T,N] or [K,N]: a column each, or one of lists, of which the short ones end in noughts. A null is NaN."""
+    """[T,N] or [K,N]: a column each, or one of lists, of which the short ones end in noughts and the long ones at FURTHEST."""
     if len(names) == 1 and frame[names[0]].dtype.is_nested():
         lists = frame[names[0]]
         if isinstance(lists.dtype, pl.List):
-            length = int(lists.list.len().max() or 0)  # type: ignore[arg-type]
-            if lists.list.len().min() != length:
+            sizes = lists.list.len()
+            length = min(int(sizes.max() or 0), FURTHEST)  # type: ignore[arg-type]
+            if sizes.min() != length or sizes.max() != length:
                 return _grid(_padded(lists, length), tuple(map(str, range(length))))
             lists = lists.list.to_array(length)
         return _plain(lists.arr.explode()).reshape(len(lists), lists.dtype.shape[0]).T  # type: ignore[attr-defined]
@@ -144,22 +146,19 @@ def _checked(sieve: Sieve, column: Column, series: pl.Series) -> Array:
 
 def _check_grid(sieve: Sieve, column: Column, grid: Array, names: tuple[str, ...]) -> None:
     """Rows with a bad value among many: the first of them is noted."""
-    if not len(grid):
+    if not grid.size or not _outside(np.array([grid.min(), grid.max()]), column).any():
         return
     bad = _outside(grid.min(0), column) | _outside(grid.max(0), column)
-    if bad.any():
-        some = grid[:, bad]
-        first = np.argmax(_outside(some, column), axis=0)
-        values = some[first, np.arange(some.shape[1])].astype(np.float64)
-        told = [names[k] if len(names) > 1 else f"{column.name}[{k}]" for k in first.tolist()]
-        sieve.note(bad, told, _told(values), _why(values, column))
+    some = grid[:, bad]
+    first = np.argmax(_outside(some, column), axis=0)
+    values = some[first, np.arange(some.shape[1])].astype(np.float64)
+    told = [names[k] if len(names) > 1 else f"{column.name}, value {k + 1}" for k in first.tolist()]
+    sieve.note(bad, told, _told(values), _why(values, column))
 
 
 def _outside(values: Array, column: Column) -> Array:
     """Bool: missing, or outside of the column's bounds."""
-    low, high = column.low, column.high
-    assert low is not None and high is not None
-    return ~((values >= low) & (values <= high))
+    return ~((values >= float(column.low or 0.0)) & (values <= float(column.high or 0.0)))
 
 
 def _told(values: Array) -> list[str | None]:

@@ -48,6 +48,9 @@ def weights(periods: int) -> tuple[Array, float]:
 
 def past(history: Array) -> Past:
     """[T,N] units, float32, T > 1."""
+    if history.shape[1] == 1:  # a single row NumPy would sum in another order
+        mean, variance, busy, worth = past(np.repeat(history, 2, axis=1))
+        return Past(mean[:1], variance[:1], busy[:1], worth)
     each, worth = weights(len(history))
     each = each[:, None]
     mean = (history * each).sum(0)

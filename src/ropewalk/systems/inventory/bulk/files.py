@@ -95,10 +95,10 @@ def plan_files(
     where = where or source[0]
     with _explained(where):
         scan = pl.scan_parquet(list(source))
-        found = layout(scan.collect_schema(), where, lambda name: _first_length(scan, name))
         heights = [int(pl.scan_parquet(name).select(pl.len()).collect().item()) for name in source]
         if not sum(heights):
             raise DataError([f"{where}: the table has the columns but no row."])
+        found = layout(scan.collect_schema(), where, lambda name: _first_length(scan, name))
     keys = {name: scan.collect_schema().get(name, pl.String()) for name in ("item", "site")}
     target.parent.mkdir(parents=True, exist_ok=True)
     with _beside(target) as (part, aside):

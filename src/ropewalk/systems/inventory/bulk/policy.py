@@ -3,7 +3,7 @@
 Too little costs the margin and the goodwill of a lost sale, once; too much is held until the next order, so h (H + w L), with
 H the periods between orders (the review, or what Harris's quantity lasts) and L the lead time. w = 0 is the newsvendor of
 backlogged demand; where sales are lost, demand does not wait out the lead time, and that is too much stock. w =
-((h (H + L) / (p + h (H + L)))^(1/3) was found by simulation: over 110 random instances (mean 0.05-25 units, variance 1-6 times
+(h (H + L) / (p + h (H + L)))^(1/3) was found by simulation: over 110 random instances (mean 0.05-25 units, variance 1-6 times
 that, L 0-10, H 1-4, p / h 2-200) the cost is 0.9 % above that of the best level in the mean, where w = 0 is 11 % and w = 1 is 2 %.
 The orders that a fixed cost asks for: Harris 1913 and Hadley & Whitin, Analysis of Inventory Systems, 1963, section 4-3.
 
@@ -60,15 +60,20 @@ def base_stock(seen: Seen) -> Levels:
     """The default."""
     rate = np.maximum(seen.past.mean, 1e-9)
     quantity = np.sqrt(2.0 * seen.order_cost * rate / np.maximum(seen.holding, 1e-9))
-    short, between = np.maximum(seen.short, 0.0), np.maximum(seen.review, quantity / rate)
-    held = seen.holding * (between + seen.lead_time)
-    patience = np.cbrt(held / np.maximum(short + held, 1e-30))
-    over = seen.holding * (between + patience * seen.lead_time)
-    ratio = np.minimum(short / np.maximum(short + over, 1e-30), SUREST)
+    ratio = lost_sales_ratio(seen.short, seen.holding, np.maximum(seen.review, quantity / rate), seen.lead_time)
     level = np.where(seen.expected > 0.0, quantile(seen.law, ratio), 0.0)
     more = np.maximum(quantity - seen.review * rate, 0.0)
     up_to = np.where(level > 0.0, level + np.floor(more + 0.5), 0.0)
     return Levels(level - 0.5, up_to, np.full_like(level, NO_CAP))
+
+
+def lost_sales_ratio(short: Array, holding: Array, between: Array, lead_time: Array) -> Array:
+    """[N] the chance that the level is to cover. `short`: USD a unit; `holding`: USD a unit and period; `between`: periods
+    between orders."""
+    short, held = np.maximum(short, 0.0), holding * (between + lead_time)
+    w = np.cbrt(held / np.maximum(short + held, 1e-30))
+    over = holding * (between + w * lead_time)
+    return np.minimum(short / np.maximum(short + over, 1e-30), SUREST)
 
 
 def of_units(wanted: Callable[[Seen], Array]) -> Policy:

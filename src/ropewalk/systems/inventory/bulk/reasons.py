@@ -30,7 +30,7 @@ TEXTS = tuple(KINDS.values())
 def codes(wanted: Array, units: Array, up_to: Array, seen: Seen) -> Array:
     """[N] int32, numbers of sentences. `wanted`: units before rounding; `up_to`: the level."""
     rate = seen.past.mean
-    cover = seen.position / np.maximum(rate, 1e-9)
+    cover = seen.position / np.maximum(rate, 1e-9) * (1.0 + 1e-6)  # rates are float32: 2 is not to be told as 1.9
     less = cover < seen.periods
     kind = np.where(less, NUMBER["short"], NUMBER["safety"])
     kind[units > wanted + 0.5 * seen.pack_size] = NUMBER["raised"]
