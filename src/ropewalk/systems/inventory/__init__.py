@@ -78,7 +78,7 @@ def _orders(
     out: Annotated[str, "the plan: .parquet (default: orders.parquet)"] = "orders.parquet",
 ) -> int:
     """An order plan straight from a table of items, without training, for any number of them."""
-    from ropewalk.systems.inventory.commands import write_orders
+    from ropewalk.systems.inventory.bulk.command import write_orders
 
     return write_orders(desk, items, out)
 
