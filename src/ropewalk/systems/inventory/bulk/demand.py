@@ -33,8 +33,9 @@ class Past(NamedTuple):
     """What the history says of one period's demand, each [N]; `periods` is what the history is worth, a number."""
 
     mean: Array  # units
-    variance: Array  # units^2
+    variance: Array  # units^2, at least that of Poisson
     busy: Array  # share of the periods with demand
+    lumpy: Array  # bool: periods without demand are more than the negative binomial of the two moments can explain
     periods: float  # of equal weight, whose mean would be as uncertain
 
 
@@ -49,40 +50,42 @@ def weights(periods: int) -> tuple[Array, float]:
 def past(history: Array) -> Past:
     """[T,N] units, float32, T > 1."""
     if history.shape[1] == 1:  # a single row NumPy would sum in another order
-        mean, variance, busy, worth = past(np.repeat(history, 2, axis=1))
-        return Past(mean[:1], variance[:1], busy[:1], worth)
+        mean, variance, busy, lumpy, worth = past(np.repeat(history, 2, axis=1))
+        return Past(mean[:1], variance[:1], busy[:1], lumpy[:1], worth)
     each, worth = weights(len(history))
-    each = each[:, None]
-    mean = (history * each).sum(0)
-    off = history - mean
+    middle = _mean(each, history)
+    off = history - middle
     off *= off
-    off *= each
-    variance = off.sum(0).astype(np.float64) * (worth / (worth - 1.0))
-    busy = np.multiply(history > 0.0, each, out=off).sum(0)
-    return Past(mean.astype(np.float64), variance, busy.astype(np.float64), worth)
+    mean, spread = middle.astype(np.float64), _mean(each, off).astype(np.float64)
+    variance = np.maximum(spread * (worth / (worth - 1.0)), mean)
+    busy = _mean(each, np.greater(history, 0.0, out=off)).astype(np.float64)
+    return Past(mean, variance, busy, _lumpy(mean, variance, busy, worth), worth)
+
+
+def _mean(each: Array, values: Array) -> Array:
+    """[N] weighted over the periods, one after the other: no BLAS, whose sums depend on how many rows there are."""
+    return np.einsum("t,tn->n", each, values)
+
+
+def _lumpy(mean: Array, variance: Array, busy: Array, worth: float) -> Array:
+    law = negative_binomial(mean, variance)
+    nothing = np.exp(-law.r * np.log1p(law.mean / law.r))
+    error = np.sqrt(nothing * (1.0 - nothing) / worth)
+    return (1.0 - busy - nothing > EXCESS * error + 1e-6) & (mean > busy)
 
 
 def ahead(seen: Past, periods: Array) -> tuple[Law, Array]:
     """The law of the demand of the next `periods` [N] periods together, and its mean [N] in units."""
     mean = seen.mean * periods
-    each = np.maximum(seen.variance, seen.mean)
-    variance = each * periods * (1.0 + periods / seen.periods)
+    variance = seen.variance * periods * (1.0 + periods / seen.periods)
     law = negative_binomial(mean, variance)
-    rows = np.flatnonzero(_lumpy(seen, each))
+    rows = np.flatnonzero(seen.lumpy)
     if len(rows):
         for column, values in zip(
             law, _with_nothing(seen, rows, periods[rows], mean[rows], variance[rows]), strict=True
         ):
             column[rows] = values
     return law, mean
-
-
-def _lumpy(seen: Past, variance: Array) -> Array:
-    """[N] whether periods without demand are too many for the negative binomial of the two moments."""
-    law = negative_binomial(seen.mean, variance)
-    nothing = np.exp(-law.r * np.log1p(law.mean / law.r))
-    error = np.sqrt(nothing * (1.0 - nothing) / seen.periods)
-    return (1.0 - seen.busy - nothing > EXCESS * error + 1e-6) & (seen.mean > seen.busy)
 
 
 def _with_nothing(seen: Past, rows: Array, periods: Array, mean: Array, variance: Array) -> Law:

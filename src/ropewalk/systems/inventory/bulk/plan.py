@@ -64,11 +64,12 @@ def _seen(items: Items, rows: slice) -> Seen:
     """A block as policies see it."""
     history = np.ascontiguousarray(items.history[rows].T, np.float32)
     on_order = items.on_order[:, rows].astype(np.float64)
-    rest = [column[rows].astype(np.float64) for column in items[2:]]
+    rest = [column[rows].astype(np.float64, copy=False) for column in items[2:]]
     on_hand, lead, review = rest[:3]
     periods = lead + review
-    due = np.arange(1.0, len(on_order) + 1.0)[:, None] < periods
-    position = on_hand + (on_order * due).sum(0)
+    position = on_hand
+    for k, units in enumerate(on_order, 1):
+        position = position + units * (k < periods)
     seen = past(history)
     law, expected = ahead(seen, periods)
     return Seen(history, seen, law, expected, periods, lead, review, on_hand, on_order, position, *rest[3:])
@@ -87,21 +88,16 @@ def _block(seen: Seen, policy: Policy) -> Lines:
 def _before(seen: Seen) -> Array:
     """[N] chance of running out before an order of now arrives. Of the periods in which stock is lowest, each just before
     something arrives, the one with the fewest standard deviations of demand to spare stands for all."""
-    there, rate = seen.on_hand.copy(), seen.past.mean
-    sd = np.sqrt(np.maximum(np.maximum(seen.past.variance, rate), 1e-12))
-    least, after, stock = np.full_like(there, np.inf), seen.lead_time, there
-    for k in range(len(seen.on_order) + 1):
-        late = k + 1 > seen.lead_time if k < len(seen.on_order) else np.ones(len(there), bool)
-        periods = np.where(late, seen.lead_time, k + 1.0)
-        spare = (there - rate * periods) / np.maximum(np.sqrt(periods * (1.0 + periods / seen.past.periods)), 1e-9) / sd
-        worse = spare < least
-        least, after, stock = (
-            np.where(worse, spare, least),
-            np.where(worse, periods, after),
-            np.where(worse, there, stock),
-        )
-        if late.all():
-            break
-        there = there + seen.on_order[k] * ~late
-    chance = exceeding(ahead(seen.past, np.maximum(after, 1.0))[0], stock)[0]
-    return np.where(seen.lead_time > 0.0, chance, 0.0)
+    there, past, lead = seen.on_hand, seen.past, seen.lead_time
+    each = 1.0 / np.sqrt(np.maximum(past.variance, 1e-12))
+    rate = past.mean * each
+    least, after, stock = np.full_like(there, np.inf), lead, there
+    for k, units in enumerate(seen.on_order, 1):
+        spare = (there * each - rate * k) * (k * (1.0 + k / past.periods)) ** -0.5
+        worse = (spare < least) & (k < lead)
+        least, after, stock = np.where(worse, spare, least), np.where(worse, k, after), np.where(worse, there, stock)
+        there = there + units * (k < lead)
+    waiting = np.maximum(lead, 1.0)
+    last = (there * each - rate * waiting) / np.sqrt(waiting * (1.0 + waiting / past.periods)) < least
+    after, stock = np.where(last, waiting, after), np.where(last, there, stock)
+    return np.where(lead > 0.0, exceeding(ahead(past, after)[0], stock)[0], 0.0)
