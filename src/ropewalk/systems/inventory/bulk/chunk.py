@@ -130,7 +130,9 @@ def _padded(lists: pl.Series, length: int) -> pl.DataFrame:
 
 def _plain(series: pl.Series) -> Array:
     """[N]; a null is NaN."""
-    return (series.cast(pl.Float64).fill_null(float("nan")) if series.null_count() else series).to_numpy()
+    if series.null_count() or series.dtype.is_decimal():
+        series = series.cast(pl.Float64).fill_null(float("nan"))
+    return series.to_numpy()
 
 
 def _checked(sieve: Sieve, column: Column, series: pl.Series) -> Array:

@@ -94,6 +94,7 @@ def plan_files(
     call the files."""
     where = where or source[0]
     with _explained(where):
+        _alike(source)
         scan = pl.scan_parquet(list(source))
         heights = [int(pl.scan_parquet(name).select(pl.len()).collect().item()) for name in source]
         if not sum(heights):
@@ -168,6 +169,17 @@ class _Worker:
         units, value, out = (math.fsum(column) for column in zip(*self.sums, strict=True))
         aside, missing = self.rows - self.planned, tuple(n for n in self.assumed if n not in self.found.others)
         return Summary(self.rows, self.planned, aside, self.lines, units, value, out, target, rejected, missing)
+
+
+def _alike(source: Sequence[str]) -> None:
+    """DataError for a file whose columns are not those of the first one."""
+    first = dict(pl.scan_parquet(source[0]).collect_schema())
+    for name in source[1:]:
+        other = dict(pl.scan_parquet(name).collect_schema())
+        if other != first:
+            column = next(c for c in (*first, *other) if first.get(c) != other.get(c))
+            here, there = (str(s.get(column, "not there")) for s in (other, first))
+            raise DataError([f"{name}: column {column} is {here}, but {there} in {source[0]}; write them alike"])
 
 
 def _first_length(scan: pl.LazyFrame, name: str) -> int | None:

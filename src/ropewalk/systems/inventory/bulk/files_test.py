@@ -41,7 +41,14 @@ def test_lists_arrays_and_columns_of_history_give_the_same_plan(folder):
     assert plan["item"].to_list() == table["item"].to_list()
     fixed = table.with_columns(pl.col("demand_history").list.to_array(52), pl.col("on_order").list.to_array(3))
     whole = table.with_columns(pl.col("demand_history").cast(pl.List(pl.UInt16)))
-    for other in (spread(table), fixed, whole, table.select(reversed(table.columns)).with_columns(note=pl.lit("x"))):
+    exact = spread(table).with_columns(pl.col("demand_ago_1", "on_hand").cast(pl.Decimal(12, 3)))
+    for other in (
+        spread(table),
+        fixed,
+        whole,
+        exact,
+        table.select(reversed(table.columns)).with_columns(note=pl.lit("x")),
+    ):
         assert planned(other)[0].equals(plan)
 
 
@@ -51,7 +58,8 @@ def test_the_plan_does_not_depend_on_files_and_row_groups(folder):
     assert planned(table, rows=37)[0].equals(plan)
     (folder / "parts").mkdir()
     for n, start in enumerate((0, 5, 1_900)):
-        table[start : (5, 1_900, ROWS)[n]].write_parquet(folder / "parts" / f"{n}.parquet")
+        columns = table.columns[:: -1 if n == 1 else 1]  # in any order
+        table[start : (5, 1_900, ROWS)[n]].select(columns).write_parquet(folder / "parts" / f"{n}.parquet")
     source = files.parquet_files("parts", Path("orders.parquet"))
     again = files.plan_files(source, Path("orders.parquet"), ASSUMED, word="week")
     assert pl.read_parquet("orders.parquet").equals(plan)
@@ -162,6 +170,9 @@ def test_sources_and_targets_that_cannot_be_are_refused(folder):
         files.parquet_files(".", Path("orders.parquet"))
     with pytest.raises(MissingError, match=r"Did you mean 'items.parquet'"):
         files.parquet_files("item.parquet", Path("orders.parquet"))
+    made(20).with_columns(pl.col("pack_size").cast(pl.String)).write_parquet("other.parquet")
+    with pytest.raises(DataError, match=r"other.parquet: column pack_size is String, but Int64 in items.parquet"):
+        files.plan_files(["items.parquet", "other.parquet"], Path("orders.parquet"), ASSUMED)
     Path("items.csv").write_text("item\n1\n")
     with pytest.raises(DataError, match=r"items.csv: the items must be Parquet"):
         files.parquet_files("items.csv", Path("orders.parquet"))
