@@ -197,11 +197,13 @@ def names(system: str) -> list[str]:
 
 
 def test_every_column_of_the_order_plan_is_described():
+    from ropewalk.systems.inventory.bulk.files import ORDERS
+    from ropewalk.systems.inventory.bulk.table import COLUMNS as GIVEN
     from ropewalk.systems.inventory.data_contracts import ITEMS, SALES
     from ropewalk.systems.inventory.orders import COLUMNS
 
     text = (DOCS / "inventory.md").read_text()
-    for name in (*COLUMNS, *SALES.names, *ITEMS.names):
+    for name in (*COLUMNS, *SALES.names, *ITEMS.names, *ORDERS, *(column.name for column in GIVEN)):
         assert f"`{name}`" in text, name
 
 

@@ -71,6 +71,18 @@ def _actuals(
     return write_actuals(desk, sales, orders, out, again)
 
 
+def _orders(
+    desk: Any,
+    *,
+    items: Annotated[str, "items with history, stock and terms: Parquet file or folder (docs: inventory.md)"],
+    out: Annotated[str, "the plan: .parquet (default: orders.parquet)"] = "orders.parquet",
+) -> int:
+    """An order plan straight from a table of items, without training, for any number of them."""
+    from ropewalk.systems.inventory.bulk.command import write_orders
+
+    return write_orders(desk, items, out)
+
+
 system = System(
     name="inventory",
     about="Decides what to order now, item by item, so that profit is highest.",
@@ -87,6 +99,6 @@ system = System(
     work=lambda config: config.steps * config.batch_items,
     unit="items x gradient steps",
     checks=_checks,
-    commands={"actuals": _actuals},
+    commands={"actuals": _actuals, "orders": _orders},
     extras=("inventory",),
 )
