@@ -127,7 +127,7 @@ def _record(command: Callable[..., int]) -> tuple[str, type[Settings]] | None:
 
 
 def _commanded(system: str, command: Callable[..., int], options: argparse.Namespace) -> int:
-    from ropewalk import api, config, printing
+    from ropewalk import api, catalogue, config, printing
 
     given: list[Any] = []
     record = _record(command)
@@ -138,10 +138,11 @@ def _commanded(system: str, command: Callable[..., int], options: argparse.Names
     own = {p.name: getattr(options, p.name) for p in _own(command)}
     if _needs_no_store(command):
         bench = api.bench(lambda body, text: put(options, body, text), options.seed, options.quiet)
-        return int(command(bench, *given, **own) or 0)
+        with catalogue.extras_of(system):
+            return int(command(bench, *given, **own) or 0)
 
     def show(found: Mapping[str, Any]) -> None:
         put(options, found, printing.counts(found))
 
-    with api.desk(system, show, **configured(options)) as desk:
+    with catalogue.extras_of(system), api.desk(system, show, **configured(options)) as desk:
         return int(command(desk, *given, **own) or 0)

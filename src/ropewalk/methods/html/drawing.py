@@ -8,13 +8,14 @@ from .axes import WIDE
 from .style import DRAWING
 from .text import Html, tag
 
-GAP, HEAD = 24, 46
+GAP, TITLE, KEY = 24, 28, 18  # pixels
 SWATCH = 40  # what stands before a name of the key
 
 
 def drawing(*figures: Html) -> str:
     """An SVG file: figures beside each other, each under its title and its key, light or dark as the reader's screen is."""
     at, parts, tall = 0.0, [], 0.0
+    head = TITLE + (KEY if any(map(_key, figures)) else 0)
     for figure in figures:
         title = re.search(r"<figcaption>([^<]*)", figure)
         body = str(figure).partition('<div class="draw">')[2].partition("</div>")[0]
@@ -23,11 +24,11 @@ def drawing(*figures: Html) -> str:
         assert box is not None, "and a drawing"
         inner = Html(body.partition(">")[2].rpartition("</svg>")[0])
         wide, high = float(box[1]), float(box[2])
-        head = [tag("text", Html(title[1]), x=14, y=18, class_="title"), *_key(figure)]
+        above = [tag("text", Html(title[1]), x=14, y=19, class_="title"), *_key(figure)]
         parts.append(
-            tag("g", *head, tag("g", inner, transform=f"translate(0 {HEAD})"), transform=f"translate({at:g} 0)")
+            tag("g", *above, tag("g", inner, transform=f"translate(0 {head})"), transform=f"translate({at:g} 0)")
         )
-        at, tall = at + wide + GAP, max(tall, high + HEAD)
+        at, tall = at + wide + GAP, max(tall, high + head)
     size = {"viewBox": f"0 0 {at - GAP:g} {tall:g}", "width": f"{min(at - GAP, 2 * WIDE):g}", "height": f"{tall:g}"}
     ground = tag("rect", width="100%", height="100%", class_="ground", rx=6)
     return f"{tag('svg', tag('style', Html(DRAWING)), ground, *parts, xmlns='http://www.w3.org/2000/svg', role='img', **size)}\n"

@@ -22,7 +22,11 @@ def run(bench: Bench, instance: Instance, vary: str, policy: str | None, steps: 
     if chart is not None and not chart.endswith(".svg"):
         raise DataError([f"{chart}: the name must end in .svg"])
     name, values = varied(vary)
+    if chart is not None and name == "demand":
+        raise DataError(["a law of demand is no number, so there is nothing to draw against it"])
     effort, rows = Effort(bench.seed, steps), []
+    if name == "service" and instance.penalty is None and instance.backlog is None:
+        bench.note("unmet demand is taken to be lost; with --backlog 1 it waits")
     kept: dict[int, Found] = {}
     for value in values:
         found = (
@@ -138,15 +142,23 @@ def text(name: str, rows: list[dict[str, Any]]) -> str:
 
 def drawn(name: str, rows: list[dict[str, Any]]) -> str:
     """Cost, and stock, against what varies."""
-    try:
-        x = [float(r[name]) for r in rows]
-    except ValueError:
-        raise DataError([f"{name} is no number, so there is nothing to draw it against"]) from None
-    called, cost = name.replace("_", " "), "stock_and_orders_usd" if name == "service" else "cost_usd"
+    x = [float(r[name]) for r in rows]
+    called, service = name.replace("_", " "), name == "service"
+    cost = "stock_and_orders_usd" if service else "cost_usd"
     wide = [1.96 * r["standard_error_usd"] for r in rows]
     low, high = ([r[cost] + sign * w for r, w in zip(rows, wide, strict=True)] for sign in (-1, 1))
-    of = "Cost of stock and orders" if name == "service" else "Cost"
+    share = "share" if service else ""
+    first, beside = (
+        (
+            "Cost of stock and orders a period, USD",
+            ("implied_usd", "What unmet demand has to cost for that, USD a unit"),
+        )
+        if service
+        else ("Cost a period, USD", ("stock_units", "Units on the shelf at the end of a period"))
+    )
+    costs = html.Series(rows[0]["policy"], [r[cost] for r in rows], low=low, high=high)
+    others = html.Series(beside[1], [r[beside[0]] for r in rows], colour=3)
     return html.drawing(
-        html.line(f"{of} a period, USD", x, [html.Series(rows[0]["policy"], [r[cost] for r in rows], low=low, high=high)], x_title=called, zero=True),
-        html.line("Units on the shelf at the end of a period", x, [html.Series("stock", [r["stock_units"] for r in rows], colour=3)], x_title=called, zero=True),
-    )  # fmt: skip
+        html.line(first, x, [costs], x_title=called, x_unit=share, zero=True),
+        html.line(beside[1], x, [others], x_title=called, x_unit=share, zero=True),
+    )
