@@ -73,9 +73,9 @@ def beside(
     following = _next(problem, here, orders)
     try:
         found = chain(problem, policy.decide, round(SCORED / len(problem.outcomes.probability)), begin=following)
-    except ConfigError:
+        value = found.values(1e-9)[1]
+    except (ConfigError, RuntimeError):
         return _simulated(policy, case, state, order, orders, seed)
-    value = found.values(1e-9)[1]
     at = {tuple(s): v for s, v in zip(found.states.tolist(), value.tolist(), strict=True)}
     after, cost = problem.advance(np.repeat(here, len(orders), axis=0), orders)
     later = np.array([[at[tuple(s)] for s in row] for row in after.tolist()])

@@ -133,11 +133,11 @@ def fixed(name: str, case: Case, parameters: tuple[float, ...]) -> Candidate:
 
 
 def score(policy: Candidate, case: Case, effort: Effort) -> Score:
-    """Exactly where the chain is short enough, else simulated."""
+    """Exactly where the chain is short enough and its bounds meet, else simulated."""
     try:
         found = policy.chain or chain_of(policy, round(SCORED / len(case.problem.outcomes.probability)))
         return Score(measures.exactly(policy.problem, found), found.average_cost(1e-6))
-    except ConfigError:
+    except (ConfigError, RuntimeError):
         return simulated(policy, case, effort)
 
 
@@ -162,9 +162,12 @@ def _rule(name: str) -> Callable[[Case, Effort], Candidate]:
             raise ConfigError(
                 ["capped base-stock is for lost sales; where demand waits, base-stock is better"], "the policy"
             )
-        if isinstance(case.exact, Positions) or _moves(case.problem) <= TUNED:
-            found, how = tune(case.exact, name), "tuned exactly"
-        else:
+        small, how = isinstance(case.exact, Positions) or _moves(case.problem) <= TUNED, "tuned exactly"
+        try:
+            found = tune(case.exact, name) if small else None
+        except RuntimeError:  # a chain that hardly ever leaves a part of itself: the bounds of its cost do not meet
+            found = None
+        if found is None:
             found, how = tune_simulated(case.problem, name, effort.seed, final=2), "tuned by simulation"  # scored later
         values = dict(zip(RULES[name].parameters, found.parameters, strict=True))
         return Candidate(name, case.exact, decision(case.exact, name, found.parameters), values, how, found.tried)
@@ -195,9 +198,14 @@ def _learned(case: Case, effort: Effort) -> Candidate:
         )
     settings = Settings(steps=effort.steps, chunk=min(Settings.chunk, effort.steps))
     found = learn(case.problem.world, case.problem.terms, case.law, settings, effort.seed)
-    return Candidate(
-        "learned", case.problem, found.decide, made=f"trained on {effort.steps:,} batches of sampled demand"
-    )
+    made = f"trained on {effort.steps:,} batches of sampled demand"
+
+    def why(state: Array) -> list[tuple[str, float, str]]:
+        wanted = float(np.asarray(found.wanted(exact.seen(case.problem.world, state)))[0, 0])
+        whole = float(np.floor(wanted + 0.5))
+        return [("wanted", wanted, "by the network, before rounding"), ("to whole units", whole, "")]
+
+    return Candidate("learned", case.problem, found.decide, made=made, why=why)
 
 
 MAKERS: dict[str, Callable[[Case, Effort], Candidate]] = {

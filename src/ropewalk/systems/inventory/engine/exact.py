@@ -40,9 +40,9 @@ def outcomes(probability: Array, fifo: float | None = None, tail: float = 1e-9) 
     law = np.array(probability[:kept], np.float64)
     cut = max(0.0, 1.0 - float(law.sum()))
     law[-1] += cut
-    demand = np.arange(len(law)) * 1.0
     if fifo is None:
-        return Outcomes(Period(demand), law, cut)
+        comes = law > 0.0
+        return Outcomes(Period(np.flatnonzero(comes) * 1.0), law[comes], cut)
     from scipy.stats import binom
 
     pairs = [(d, k, p * binom.pmf(k, d, fifo)) for d, p in enumerate(law) for k in range(d + 1)]

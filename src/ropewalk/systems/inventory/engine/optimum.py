@@ -2,7 +2,7 @@
 is begun.
 
 Where sales are lost, goods keep and costs are proportional, the range is Morton's: nothing above the newsvendor quantile of the
-lead time's and the period's demand, and no order above that of one period's (Morton, Management Science 15(5), 1969; Zipkin, Old
+lead time's and the period's demand, and no order above that of one period's (Morton, SIAM Review 11(4), 1969; Zipkin, Old
 and new methods for lost-sales inventory systems, Operations Research 56(5), 2008). Elsewhere it is a guess that is widened until
 the optimum, in the long run, touches no end of it.
 """
@@ -65,7 +65,10 @@ def optimum(
     for tried in range(1, longest + 1):
         _refuse(problem, found, memory)
         small = _folded(problem, found, begin)
-        solution = solve(small, orders_of(problem, found), found.position, tolerance, begin=begin)
+        try:
+            solution = solve(small, orders_of(problem, found), found.position, tolerance, begin=begin)
+        except RuntimeError as error:
+            raise ConfigError([f"value iteration does not settle: {error}"], "the problem") from None
         best = chain(small, solution.decide)
         wider = _wider(problem, found, best)
         if found.proven or wider == found:
