@@ -138,25 +138,26 @@ def _first(problem: Problem) -> Range:
     else:
         high = newsvendor_level(problem, lead + 1, max(ratio, 0.95)) + batch
     largest = newsvendor_level(problem, 1, max(ratio, 0.95)) + batch
-    if world.unmet != "lost":  # from far below the order has to keep up with any demand
-        largest = max(largest, len(law) - 1 + _pack(problem))
-    return Range(tuple(min([largest, *most]) for _ in range(world.sources)), (0, high), proven=False)
+    each = [largest] * world.sources
+    if world.unmet != "lost":  # from far below the orders have to keep up with any demand
+        each[-1] = max(largest, len(law) - 1 + _pack(problem))
+    return Range(tuple(min([units, *most]) for units in each), (0, high), proven=False)
 
 
 def _wider(problem: Problem, found: Range, best: Chain) -> Range:
     """The range, wider where the optimum touches its ends."""
-    (low, high), orders = found.position, best.orders
-    after = best.states.sum(1) - 2 * best.states[:, problem.world.lives] + orders.sum(1)
+    (low, high), comes = found.position, best.share() > 1e-12
+    states, orders = best.states[comes], best.orders[comes]
+    after = states.sum(1) - 2 * states[:, problem.world.lives] + orders.sum(1)
     placed = orders.sum(1) > 0
     cap = math.inf if problem.terms.max_order is None else float(np.max(problem.terms.max_order))
     step = lambda end: max(_pack(problem), 2, abs(end) // 4)  # noqa: E731
     if (placed & (after >= high)).any():
         high += step(high)
-    lost = problem.world.unmet == "lost"
-    if not lost and (placed & (after <= low)).any():
+    if problem.world.unmet != "lost" and (placed & (after <= low)).any():
         low -= step(low)
     most = tuple(
-        min(m + step(m), cap) if lost and m < cap and (orders[:, s] >= m).any() else m for s, m in enumerate(found.most)
+        min(m + step(m), cap) if m < cap and (orders[:, s] >= m).any() else m for s, m in enumerate(found.most)
     )
     return Range(tuple(int(m) for m in most), (low, high), proven=False)
 
