@@ -92,6 +92,13 @@ def case_of(instance: Instance) -> Case:
     if wrong:
         raise ConfigError(wrong, "the instance")
     law, seen = _law(instance)
+    if instance.max_order is not None and instance.backlog is not None and instance.max_order <= law.mean:
+        raise ConfigError(
+            [
+                f"max_order: {instance.max_order} a period is not above the mean demand of {law.mean:.4g}, so that more and more is owed"
+            ],
+            "the instance",
+        )
     two = instance.expedited_lead_time is not None
     lead = (instance.lead_time, instance.expedited_lead_time) if two else (instance.lead_time,)
     mixed = instance.life > 0 and 0.0 < instance.oldest_share < 1.0

@@ -45,6 +45,7 @@ def test_the_tail_that_is_cut_is_the_one_asked_for():
         ({**LOST, "history": "x.csv"}, "one of them says the demand"),
         ({**LOST, "demand": "normal:5"}, "is no law; say poisson:M"),
         ({**LOST, "unit_cost": 4}, "nothing would be worth ordering"),
+        ({"demand": "poisson:5", "backlog": 9, "max_order": 5}, "more and more is owed"),
         ({**LOST, "waste": 1}, "goods that keep"),
         ({**LOST, "oldest_share": 0.5}, "goods keep"),
         ({**LOST, "pack": 6, "max_order": 5}, "below the least order of 6"),

@@ -184,6 +184,16 @@ def test_a_learned_policy_is_trained_as_asked_and_scored_exactly(said, monkeypat
         make("learned", case_of(Instance(demand="poisson:3", penalty=9, order_cost=5)), Effort())
 
 
+def test_where_what_is_owed_has_no_bound_costs_are_simulated(said, shell):
+    item = ("--demand", "poisson:2", "--backlog", "9", "--max-order", "3")
+    found = said("compare", *item, "--paths", "50")
+    assert [(r["policy"], r["exact"]) for r in found["policies"]] == [("base-stock", False)]
+    assert "has no upper bound" in shell("solve", *item)[2]
+    order = said("explain", *item, "--on-hand", "0", "--owed", "9", "--parameters", "8")
+    assert order["order"] == [3]
+    assert order["instead"][0]["standard_error_usd"] > 0
+
+
 def test_a_policy_that_does_not_fit_is_left_out_unless_it_was_asked_for(shell):
     large = ("--demand", "poisson:2", "--lead-time", "3", "--penalty", "4", "--memory-gb", "0.1")
     code, out, err = shell("compare", *large)

@@ -13,7 +13,7 @@ from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.case import Case
 from ropewalk.systems.inventory.commands.policies import SCORED, Candidate, Effort
 from ropewalk.systems.inventory.engine.exact import Array, Problem, chain, states
-from ropewalk.systems.inventory.engine.optimum import optimum
+from ropewalk.systems.inventory.engine.optimum import endless, optimum
 from ropewalk.systems.inventory.engine.positions import Positions, as_positions
 from ropewalk.systems.inventory.engine.step import Period, State, placed, step
 
@@ -68,6 +68,8 @@ def beside(
 ) -> tuple[Array, Array | None]:
     """[Q] USD in all that each order costs more than `order`, the policy deciding from the next period on; and, where that was
     simulated, their standard errors."""
+    if endless(case.problem):
+        return _simulated(policy, case, state, order, orders, seed)
     problem = policy.problem
     here = as_positions(state) if isinstance(problem, Positions) else state
     following = _next(problem, here, orders)

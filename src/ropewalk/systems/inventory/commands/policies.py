@@ -20,7 +20,7 @@ from ropewalk.systems.inventory.engine.classic_cost import decision, newsvendor_
 from ropewalk.systems.inventory.engine.classic_tune import tune, tune_simulated
 from ropewalk.systems.inventory.engine.exact import Array, Bounds, Chain, Decide, Problem
 from ropewalk.systems.inventory.engine.measures import Measures
-from ropewalk.systems.inventory.engine.optimum import optimum
+from ropewalk.systems.inventory.engine.optimum import endless, optimum
 from ropewalk.systems.inventory.engine.positions import Positions, as_positions
 
 TUNED, SCORED = 4e6, 3e7  # moves from state to state: above, parameters are tuned, and costs found, by simulation
@@ -134,6 +134,8 @@ def fixed(name: str, case: Case, parameters: tuple[float, ...]) -> Candidate:
 
 def score(policy: Candidate, case: Case, effort: Effort) -> Score:
     """Exactly where the chain is short enough and its bounds meet, else simulated."""
+    if endless(case.problem):
+        return simulated(policy, case, effort)
     try:
         found = policy.chain or chain_of(policy, round(SCORED / len(case.problem.outcomes.probability)))
         return Score(measures.exactly(policy.problem, found), found.average_cost(1e-6))
@@ -163,6 +165,7 @@ def _rule(name: str) -> Callable[[Case, Effort], Candidate]:
                 ["capped base-stock is for lost sales; where demand waits, base-stock is better"], "the policy"
             )
         small, how = isinstance(case.exact, Positions) or _moves(case.problem) <= TUNED, "tuned exactly"
+        small = small and not endless(case.problem)
         try:
             found = tune(case.exact, name) if small else None
         except RuntimeError:  # a chain that hardly ever leaves a part of itself: the bounds of its cost do not meet

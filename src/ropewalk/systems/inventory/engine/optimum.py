@@ -57,6 +57,13 @@ def optimum(
 ) -> Optimum:
     """ConfigError where it would take more than `memory` bytes. `begin` [N,W]: states that it must hold besides those that
     follow from an empty shelf."""
+    if endless(problem):
+        raise ConfigError(
+            [
+                "with a largest order, what customers wait for has no upper bound: there is no exact solution; simulate it (tune, compare)"
+            ],
+            "the instance",
+        )
     reduced = positions(problem)
     if reduced is not None and begin is not None:
         begin = as_positions(begin)
@@ -77,6 +84,13 @@ def optimum(
     raise ConfigError(
         [f"the optimum still orders up to {found.position[1]} units, the end of the range"], "the problem"
     )
+
+
+def endless(problem: Problem) -> bool:
+    """Whether a run of great demands can leave more and more owed, since orders are too small to keep up with each."""
+    if problem.world.unmet == "lost" or problem.terms.max_order is None:
+        return False
+    return float(np.sum(problem.terms.max_order)) < problem.outcomes.period.demand.max()
 
 
 def size(problem: Problem, found: Range) -> tuple[int, int]:
