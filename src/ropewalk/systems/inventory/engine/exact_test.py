@@ -95,6 +95,14 @@ def test_the_tail_that_was_cut_is_stated():
     assert cut.probability.sum() == pytest.approx(1.0)
 
 
+def test_a_demand_that_never_comes_leads_nowhere():
+    """Demands of 0 and 4 with orders of 4: every state is a multiple, and the chain has one class."""
+    found = outcomes(np.array([0.8, 0.0, 0.0, 0.0, 0.2]))
+    assert found.period.demand.tolist() == [0.0, 4.0]
+    problem = Problem(World(lead=(1,)), Terms(holding=1.0, lost_sale=9.0, pack=np.array([4.0])), found)
+    assert set(chain(problem, capped(8, 8)).states[:, 0]) == {0, 4, 8}
+
+
 def test_what_cannot_be_solved_is_refused():
     with pytest.raises(ConfigError, match="simulate"):
         Problem(World(lead="random", longest=3), Terms(holding=1.0), outcomes(POISSON))

@@ -147,20 +147,19 @@ class Pretrained:
 
     def decide(self, item: Item) -> Callable[[Array], Array]:
         """The policy of one item on states [N,W] as exact.Problem has them, in whole units."""
-        self.wanted(Item(*(np.atleast_1d(part) for part in item)), np.zeros(1), np.zeros((1, 1)))
-        known = facts(item)
+        self.wanted_in(item, np.zeros((1, 2)))
 
         def decided(states: Array) -> Array:
             part = 65_536
-            every = [self._wanted(known, *_units(states[at : at + part])) for at in range(0, len(states), part)]
+            every = [self.wanted_in(item, states[at : at + part]) for at in range(0, len(states), part)]
             return np.floor(np.concatenate(every) + 0.5).astype(np.int64)[:, None]
 
         return decided
 
-
-def _units(states: Array) -> tuple[Array, Array]:
-    wide = np.asarray(states, np.float32)
-    return wide[:, 0], wide[:, 2:]
+    def wanted_in(self, item: Item, states: Array) -> Array:
+        """[N] units before rounding for one item in states [N,W] as exact.Problem has them."""
+        wide = np.asarray(states, np.float32)
+        return self.wanted(item, wide[:, 0], wide[:, 2:])
 
 
 def _refusals(item: Item, rows: Array, ranges: Ranges) -> list[str]:
