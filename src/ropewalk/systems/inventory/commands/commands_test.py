@@ -224,6 +224,6 @@ def test_lists_of_policies_keep_the_commas_of_names():
 
 def test_every_policy_has_a_maker_that_says_what_it_is_not_made_for():
     case = case_of(Instance(demand="poisson:2", penalty=4.0, life=2, lead_time=1))
-    for name in set(MAKERS) - {"base-stock", "(s, S)", "(R, Q)", "capped base-stock", "exact"}:
+    for name in set(MAKERS) - {"base-stock", "(s, S)", "(R, Q)", "capped base-stock", "exact", "learned"}:
         with pytest.raises(ConfigError):
             make(name, case, Effort())

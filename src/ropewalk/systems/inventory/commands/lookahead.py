@@ -33,7 +33,7 @@ class Arrival:
 def order_in(policy: Candidate, case: Case, state: Array) -> Array:
     """[S] units that are placed in a state [1,W]."""
     wanted = np.asarray(policy.orders(state), float).reshape(1, -1)
-    return placed(case.problem.world, wanted, case.problem.terms, Period(np.zeros(1)), np)[0].astype(int)
+    return placed(case.problem.world, wanted, case.problem.terms, Period(np.zeros(1)), np).units[0].astype(int)
 
 
 def others(case: Case, order: Array) -> Array:

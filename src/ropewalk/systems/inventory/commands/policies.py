@@ -16,7 +16,7 @@ from ropewalk.errors import ConfigError, MissingError
 from ropewalk.systems.inventory.case import Case
 from ropewalk.systems.inventory.engine import exact, measures
 from ropewalk.systems.inventory.engine.classic import RULES
-from ropewalk.systems.inventory.engine.classic_cost import decision, newsvendor_level, policy_chain
+from ropewalk.systems.inventory.engine.classic_cost import critical_ratio, decision, newsvendor_level, policy_chain
 from ropewalk.systems.inventory.engine.classic_tune import tune, tune_simulated
 from ropewalk.systems.inventory.engine.exact import Array, Bounds, Chain, Decide, Problem
 from ropewalk.systems.inventory.engine.measures import Measures
