@@ -21,6 +21,7 @@ from ropewalk.systems.inventory.engine.step import Flow, Period, Policy, Seen, S
 from ropewalk.systems.inventory.engine.world import World
 
 Array = np.ndarray
+PATIENCE = 200  # sweeps
 Decide = Callable[[Array], Array]
 """States [N,W] -> orders [N,S], both whole numbers; the columns of a state are those of `Problem.columns`."""
 
@@ -127,31 +128,31 @@ class Chain:
     moves: sparse.csr_matrix  # [N,N] probability
     cost: Array  # [N] expected cost of a period
 
-    def average_cost(self, tolerance: float = 1e-5, most: int = 100_000) -> Bounds:
+    def average_cost(self, tolerance: float = 1e-5, most: int = 20_000) -> Bounds:
         """Bounds whose distance is at most `tolerance` of the cost. RuntimeError when `most` periods do not bring them there."""
         return self.values(tolerance, most)[0]
 
-    def values(self, tolerance: float = 1e-5, most: int = 100_000) -> tuple[Bounds, Array]:
+    def values(self, tolerance: float = 1e-5, most: int = 20_000) -> tuple[Bounds, Array]:
         """The same, and [N] what it costs in all to be in a state rather than in the first one."""
         value = np.zeros(len(self.cost))
-        for _ in range(most):
+        for sweep in range(most):
             after = self.cost + self.moves @ value
             gain = after - value
             bounds = Bounds((float(gain.min()), float(gain.max())))
             if bounds[1] - bounds[0] <= tolerance * abs(bounds[0]):
                 return bounds, after - after[0]
-            value = after - after[0]
+            value = _damped(value, gain, sweep)
         raise RuntimeError(f"the bounds are still {bounds[0]:.6g} to {bounds[1]:.6g} after {most} periods")
 
     def share(self, periods: int = 100_000, tolerance: float = 1e-10) -> Array:
         """[N] share of the time spent in each state, in the long run."""
         share = np.full(len(self.cost), 1.0 / len(self.cost))
         back = self.moves.T.tocsr()
-        for _ in range(periods):
+        for sweep in range(periods):
             after = back @ share
             if np.abs(after - share).sum() < tolerance:
                 break
-            share = after
+            share = after if sweep < PATIENCE else 0.5 * (share + after)  # a policy may go in circles
         return after
 
 
@@ -180,6 +181,13 @@ def chain(problem: Problem, decide: Decide, most: int = 5_000_000, begin: Array 
     moves = sparse.csr_matrix((weights, columns, np.arange(0, size * ways + 1, ways)), shape=(size, size))
     moves.sum_duplicates()
     return Chain(states[order], orders[order], moves, cost[order])
+
+
+def _damped(value: Array, gain: Array, sweep: int) -> Array:
+    """The next values. Where a policy goes in circles plain iteration goes along with it: after `PATIENCE` sweeps half a step is taken
+    (Puterman 1994, section 8.5.4), which leaves the bounds valid, since they hold for any values."""
+    after = value + (1.0 if sweep < PATIENCE else 0.5) * gain
+    return after - after[0]
 
 
 def _begin(problem: Problem, begin: Array | None) -> Array:
@@ -240,7 +248,7 @@ class Solution:
 
 
 def solve(
-    problem: Problem, actions: Array, position: tuple[int, int], tolerance: float = 1e-5, most: int = 100_000,
+    problem: Problem, actions: Array, position: tuple[int, int], tolerance: float = 1e-5, most: int = 20_000,
     begin: Array | None = None,
 ) -> Solution:  # fmt: skip
     """Value iteration over `actions` [A,S], in the states that they reach from an empty shelf and from `begin` [N,W] while every
@@ -277,7 +285,7 @@ def solve(
             least = np.flatnonzero(each == best[at])
             chosen = least[np.unique(at[least], return_index=True)[1]]
             return Solution(bounds, code.states(codes), actions[action[chosen]], best - best[0], sweep)
-        value = best - best[0]
+        value = _damped(value, gain, sweep)
     raise RuntimeError(f"the bounds are still {bounds[0]:.6g} to {bounds[1]:.6g} after {most} periods")
 
 
