@@ -16,7 +16,7 @@ from ropewalk.errors import ConfigError, MissingError
 from ropewalk.systems.inventory.case import Case
 from ropewalk.systems.inventory.engine import exact, measures
 from ropewalk.systems.inventory.engine.classic import RULES
-from ropewalk.systems.inventory.engine.classic_cost import critical_ratio, decision, newsvendor_level, policy_chain
+from ropewalk.systems.inventory.engine.classic_cost import decision, newsvendor_level, policy_chain
 from ropewalk.systems.inventory.engine.classic_tune import tune, tune_simulated
 from ropewalk.systems.inventory.engine.exact import Array, Bounds, Chain, Decide, Problem
 from ropewalk.systems.inventory.engine.measures import Measures
@@ -189,7 +189,7 @@ def _learned(case: Case, effort: Effort) -> Candidate:
     given = case.instance
     if given.order_cost or given.pack > 1 or given.min_order or given.max_order:
         raise ConfigError(["a policy is learned without order cost, packs or limits of an order"], "the policy")
-    two = case.problem.world.sources > 1  # there a slope between whole orders misleads (docs/decisions/0023)
+    two = case.problem.world.sources > 1  # there a slope between whole orders misleads (docs/decisions/0026)
     settings = Settings(
         steps=effort.steps, chunk=min(Settings.chunk, effort.steps), parted=1.0 if two else Settings.parted
     )
@@ -208,35 +208,19 @@ def _learned(case: Case, effort: Effort) -> Candidate:
 
 
 def _pretrained(case: Case, effort: Effort) -> Candidate:
-    from ropewalk.systems.inventory.engine.pretrained import item_of, load
+    from ropewalk.systems.inventory.engine.pretrained import item_for, load
 
-    world, terms = case.problem.world, case.problem.terms
     given = case.instance
-    if (
-        world.unmet != "lost"
-        or world.life
-        or world.sources > 1
-        or given.order_cost
-        or given.pack > 1
-        or given.min_order
-        or given.max_order
-    ):
-        raise ConfigError(["the pre-trained policy is for lost sales of goods that keep, from one source, without order cost, packs or "
-                           "limits of an order"], "the policy")  # fmt: skip
-    assert isinstance(world.lead, tuple)
-    holding = float(np.max(terms.holding)) if terms.holding is not None else 0.0
-    if not holding:
-        raise ConfigError(["the pre-trained policy needs a holding cost above 0"], "the policy")
-    ratio = critical_ratio(case.problem)
-    penalty = ratio / (1.0 - ratio)
-    item = item_of(case.law.mean, float(case.law.frozen.std()), penalty, world.lead[0])
+    if given.pack > 1 or given.min_order or given.max_order:
+        raise ConfigError(["the pre-trained policy knows no packs and no limits of an order"], "the policy")
+    item = item_for(case.problem)
     network = load()
     decide = network.decide(item)
 
     def why(state: Array) -> list[tuple[str, float, str]]:
         wanted = float(network.wanted_in(item, state)[0])
         facts = [("mean demand", float(item.mean), "a period"), ("standard deviation", float(item.deviation), "of a period's demand"),
-                 ("lost sale / holding", penalty, "")]  # fmt: skip
+                 ("lost sale / holding", float(item.penalty), "")]  # fmt: skip
         return [
             *facts,
             ("wanted", wanted, "by the network, before rounding"),

@@ -5,7 +5,7 @@ lost sales E(x - D)+ for the units x on the shelf, from a table of whole units. 
 only by where they go (conditional Monte Carlo: Glasserman, Monte Carlo Methods in Financial Engineering, 2003, section 7.2; smoothed
 perturbation analysis: Gong & Ho 1987), and a rare and costly end is felt on every path.
 
-Letters: U whole units.
+Letters: B paths, U whole units.
 """
 
 from __future__ import annotations
@@ -24,16 +24,19 @@ Array = Any
 
 
 class Unsold(NamedTuple):
-    """E(x - demand)+ for x = 0, 1, 2, ... units, and the mean demand; beyond the table as at its end."""
+    """E(x - demand)+ for x = 0, 1, 2, ... units, and the mean demand; beyond the table as at its end. One law, or one for each of B paths."""
 
-    units: Array  # [U]
-    mean: Array  # []
+    units: Array  # [U] or [B,U]
+    mean: Array  # [] or [B]
 
     def of(self, x: Array) -> Array:
         """[...] linear between whole units."""
-        below = jnp.clip(jnp.floor(x), 0, len(self.units) - 2)
+        below = jnp.clip(jnp.floor(x), 0, self.units.shape[-1] - 2)
         at = jax.lax.stop_gradient(below).astype(jnp.int32)
-        low, high = self.units[at], self.units[at + 1]
+        if self.units.ndim == 1:
+            low, high = self.units[at], self.units[at + 1]
+        else:
+            low, high = (jnp.take_along_axis(self.units, place[:, None], 1)[:, 0] for place in (at, at + 1))
         return low + (x - jax.lax.stop_gradient(below)) * (high - low)
 
 

@@ -25,7 +25,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from scipy.stats import nbinom, norm
 
+from ropewalk.systems.inventory.engine import expected
+from ropewalk.systems.inventory.engine.exact import Problem
 from ropewalk.systems.inventory.engine.learn import HAIR, _network, nearest, weight
 from ropewalk.systems.inventory.engine.pretrained import (
     LONGEST,
@@ -36,6 +39,7 @@ from ropewalk.systems.inventory.engine.pretrained import (
     Ranges,
     Weights,
     facts,
+    item_for,
     order,
     to_bytes,
 )
@@ -43,6 +47,7 @@ from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, s
 from ropewalk.systems.inventory.engine.world import World
 
 Array = Any
+UNITS = 512  # of the table of what stays unsold
 WORLD = World(lead="items", longest=LONGEST, lots=False)
 
 
@@ -67,6 +72,7 @@ class Items(NamedTuple):
 
     item: Item  # [B] each
     successes: Array  # [B] R of the negative binomial
+    unsold: Array  # [B,U] E(x - demand)+
 
 
 class Training(NamedTuple):
@@ -89,13 +95,15 @@ def drawn(rng: np.random.Generator, size: int, ranges: Ranges) -> Items:
     mean, kind = even(ranges.mean), rng.random(size)
     successes = np.where(kind < 0.25, 1e6, np.where(kind < 0.45, 1.0, even(ranges.successes)))
     lead = np.where(rng.random(size) < 0.1, 0, rng.integers(1, LONGEST + 1, size))
-    return Items(Item(mean, np.sqrt(mean + mean**2 / successes), even(ranges.penalty), lead), successes)
+    below = np.cumsum(
+        nbinom.pmf(np.arange(UNITS - 1), successes[:, None], (successes / (successes + mean))[:, None]), -1
+    )
+    unsold = np.concatenate([np.zeros((size, 1)), np.cumsum(below, -1)], -1)  # E(x - D)+ grows by P(D <= x)
+    return Items(Item(mean, np.sqrt(mean + mean**2 / successes), even(ranges.penalty), lead), successes, unsold)
 
 
 def scale(item: Item) -> Array:
     """[B] roughly what an item costs a period: the newsvendor's cost for normal demand, growing slowly with the lead time."""
-    from scipy.stats import norm
-
     z = norm.ppf(item.penalty / (1.0 + item.penalty))
     return np.asarray((1.0 + item.penalty) * norm.pdf(z) * item.deviation * (1.0 + item.lead) ** 0.3)
 
@@ -119,23 +127,26 @@ def pretrain(
 
     for done in range(settings.chunk, settings.steps + 1, settings.chunk):
         items, at = _replaced(rng, settings, ranges, items, at)
-        at = _chunk(rng, settings, items, at)
+        rate = rng.gamma(
+            items.successes, items.item.mean / items.successes, (settings.chunk, settings.periods, settings.paths)
+        )
+        at = _chunk(settings, items, at, rng.poisson(rate))
         if look is not None and done % every == 0:
             look(done, made(done))
     return made(settings.steps)
 
 
-def fine_tune(
-    policy: Pretrained, item: Item, draw: Callable[[np.random.Generator, tuple[int, ...]], Array], seed: int = 0,
-    settings: Settings | None = None,
-) -> Pretrained:  # fmt: skip
-    """The network trained on for one item ([] each), whose demand `draw` gives in whole units."""
+def fine_tune(policy: Pretrained, problem: Problem, seed: int = 0, settings: Settings | None = None) -> Pretrained:
+    """The network trained on for one problem, on its own law of demand."""
     settings = settings or Settings(steps=400, rate=1e-3, average=0.98, parted=0.0)
-    begun, rng = time.process_time(), np.random.default_rng(seed)
-    every = Items(Item(*(np.full(settings.paths, part) for part in item)), np.zeros(settings.paths))
-    at = begin(settings, tuple((jnp.asarray(w), jnp.asarray(b)) for w, b in policy.weights), _usual(every.item))
+    begun, rng, law = time.process_time(), np.random.default_rng(seed), problem.outcomes
+    table = np.asarray(expected.unsold(problem, UNITS).units)
+    item = Item(*(np.full(settings.paths, part) for part in item_for(problem)))
+    every = Items(item, np.zeros(settings.paths), np.broadcast_to(table, (settings.paths, UNITS)))
+    at = begin(settings, tuple((jnp.asarray(w), jnp.asarray(b)) for w, b in policy.weights), _usual(item))
     for _ in range(0, settings.steps, settings.chunk):
-        at = _chunk(rng, settings, every, at, draw)
+        shape = settings.chunk, settings.periods, settings.paths
+        at = _chunk(settings, every, at, rng.choice(law.period.demand, shape, p=law.probability))
     weights = tuple((np.asarray(w), np.asarray(b)) for w, b in at.average)
     passed = settings.steps * settings.paths * settings.periods
     made = Made(seed, settings.steps, passed, round(time.process_time() - begun, 1))
@@ -176,17 +187,13 @@ def _replaced(
     return jax.tree.map(either, items, fresh), at._replace(state=state)
 
 
-def _chunk(
-    rng: np.random.Generator, settings: Settings, items: Items, at: Training,
-    draw: Callable[[np.random.Generator, tuple[int, ...]], Array] | None = None,
-) -> Training:  # fmt: skip
-    shape = settings.chunk, settings.periods, settings.paths
-    if draw is None:
-        draw = lambda rng, shape: rng.poisson(rng.gamma(items.successes, items.item.mean / items.successes, shape))  # noqa: E731
-    known = jax.tree.map(jnp.asarray, facts(items.item))
+def _chunk(settings: Settings, items: Items, at: Training, demand: Array) -> Training:
+    """`demand` [N,T,B] units."""
     number = partial(jnp.asarray, dtype=jnp.float32)
+    known = jax.tree.map(jnp.asarray, facts(items.item))
     costs = number(items.item.penalty), number(scale(items.item))
-    return _advance(settings, known, jnp.asarray(items.item.lead), costs, number(draw(rng, shape)), at)
+    table = expected.Unsold(number(items.unsold), number(items.item.mean))
+    return _advance(settings, known, jnp.asarray(items.item.lead), costs, table, number(demand), at)
 
 
 def _optimiser(settings: Settings) -> optax.GradientTransformation:
@@ -196,14 +203,22 @@ def _optimiser(settings: Settings) -> optax.GradientTransformation:
 
 @partial(jax.jit, static_argnames=("settings",))
 def _advance(
-    settings: Settings, known: Facts, lead: Array, costs: tuple[Array, Array], demand: Array, at: Training
+    settings: Settings,
+    known: Facts,
+    lead: Array,
+    costs: tuple[Array, Array],
+    table: expected.Unsold,
+    demand: Array,
+    at: Training,
 ) -> Training:
     """One chunk of steps; demand [N,T,B]."""
     climb = _optimiser(settings)
 
     def one(at: Training, demand: Array) -> tuple[Training, None]:
         rounds = at.step >= settings.parted * settings.steps
-        slope, state = jax.grad(_cost, has_aux=True)(at.weights, settings, known, lead, costs, at.state, demand, rounds)
+        slope, state = jax.grad(_cost, has_aux=True)(
+            at.weights, settings, known, lead, costs, table, at.state, demand, rounds
+        )
         change, optimiser = climb.update(slope, at.optimiser, at.weights)
         weights = optax.apply_updates(at.weights, change)
         share = jnp.minimum(settings.average, (at.step + 1.0) / (at.step + 10.0))
@@ -214,8 +229,8 @@ def _advance(
 
 
 def _cost(
-    weights: Weights, settings: Settings, known: Facts, lead: Array, costs: tuple[Array, Array], state: State, demand: Array,
-    rounds: Array,
+    weights: Weights, settings: Settings, known: Facts, lead: Array, costs: tuple[Array, Array], table: expected.Unsold, state: State,
+    demand: Array, rounds: Array,
 ) -> tuple[Array, State]:  # fmt: skip
     """Mean cost of a period in the measure of each item, and the state at the end. As learn._cost, for many items."""
     penalty, measure = costs
@@ -223,7 +238,10 @@ def _cost(
     side = jnp.tile(jnp.array([1.0, -1.0]), settings.paths // 2)
     lasts = jnp.arange(settings.periods)[:, None] < settings.periods - lead - settings.follow  # [T,B]
 
+    shown_to: list[Seen] = []
+
     def policy(seen: Seen) -> Array:
+        shown_to.append(seen)
         counts, shown = seen.known[:, None], seen._replace(known=None)
         plain = partial(_network, learns=jnp.ones((len(side), 1)))
         leaning = order(*jax.lax.stop_gradient((weights, known, shown)), plain, jnp)
@@ -235,7 +253,8 @@ def _cost(
     def one(state: State, each: tuple[Array, Array]) -> tuple[State, Array]:
         demand, counts = each
         state, flow = step(WORLD, policy, terms, state, Period(demand - HAIR * side, known=counts))
-        return state, (flow.profit / measure).mean()
+        profit = expected.profit(WORLD, terms, table, shown_to[-1], flow, HAIR * side)
+        return state, (profit / measure).mean()
 
     state, profit = jax.lax.scan(one, state, (demand, lasts))
     return -profit.mean(), State(*(jnp.where(rounds, jnp.round(part), part) for part in state))

@@ -23,6 +23,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from ropewalk.errors import ConfigError
+from ropewalk.systems.inventory.engine.classic_cost import critical_ratio, lead_times, number, setting_of
+from ropewalk.systems.inventory.engine.exact import Problem
 from ropewalk.systems.inventory.engine.step import Seen
 
 Array = Any
@@ -74,6 +76,25 @@ def item_of(mean: Array, deviation: Array, penalty: Array, lead: Array) -> Item:
     mean = np.asarray(mean, float)
     least = np.sqrt(mean)
     return Item(mean, np.maximum(np.asarray(deviation, float), least), np.asarray(penalty, float), np.asarray(lead))
+
+
+def item_for(problem: Problem) -> Item:
+    """The item of a problem ([] each). ConfigError where the network is not made for it."""
+    world, terms, law = problem.world, problem.terms, setting_of(problem).law
+    holding, (lead, *others) = number(terms.holding), lead_times(problem)
+    wrong = [
+        (world.unmet != "lost", "unmet demand that waits: a base-stock policy is the best there"),
+        (world.life > 0, "goods that perish"),
+        (bool(others), "two sources"),
+        (number(terms.order_cost) > 0.0 or world.discounts, "order costs or discounts"),
+        (holding <= 0.0, "stock that costs nothing to hold"),
+    ]  # fmt: skip
+    if any(is_wrong for is_wrong, _ in wrong):
+        raise ConfigError(["it is for lost sales of goods that keep, from one source, and not for " + what for is_wrong, what in wrong if is_wrong],
+                          "the pre-trained policy")  # fmt: skip
+    units = np.arange(len(law))
+    mean, ratio = float(law @ units), critical_ratio(problem)
+    return item_of(mean, float(law @ units**2 - mean**2) ** 0.5, ratio / (1.0 - ratio), lead)
 
 
 def facts(item: Item) -> Facts:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine import exact, pretrained
+from ropewalk.systems.inventory.engine import exact, pretrain, pretrained
 from ropewalk.systems.inventory.engine.laws import law
 from ropewalk.systems.inventory.engine.pretrained import Item, item_of
 from ropewalk.systems.inventory.engine.step import Terms
@@ -69,3 +69,42 @@ def test_items_that_it_does_not_know_are_refused_with_their_numbers():
     with pytest.raises(ConfigError, match="row 1: mean 400") as caught:
         pretrained.load().wanted(item, np.zeros(2), np.zeros((2, 2)))
     assert "mean 0.5 to 30" in str(caught.value)
+
+
+def problem(**terms):
+    return exact.Problem(
+        World(lead=(1,)),
+        Terms(**({"holding": 1.0, "lost_sale": 9.0} | terms)),
+        exact.outcomes(law("poisson:2").probability()),
+    )
+
+
+def test_training_on_for_one_item_goes_from_the_network_and_its_demand():
+    brief = pretrain.Settings(steps=4, chunk=2, paths=16, rate=1e-4)
+    found = pretrain.fine_tune(pretrained.load(), problem(), settings=brief)
+    assert found.made.steps == 4
+    moved = [np.abs(a - b).max() for (a, _), (b, _) in zip(found.weights, pretrained.load().weights, strict=True)]
+    assert 0 < max(moved) < 0.01
+
+
+def test_its_training_starts_alike_from_one_seed():
+    brief = pretrain.Settings(steps=4, chunk=2, paths=16, sizes=(8,))
+    one, again = (pretrain.pretrain(brief, seed=5).weights for _ in range(2))
+    for (a, _), (b, _) in zip(one, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_items_of_the_training_are_inside_the_ranges_that_are_told():
+    ranges = pretrained.Ranges()
+    items = pretrain.drawn(np.random.default_rng(0), 400, ranges)
+    assert ranges.hold(items.item).mean() > 0.99  # a mean or a cost at the very end may be rounded out
+    spare = items.unsold[:, -1] - (pretrain.UNITS - 1 - items.item.mean)
+    assert np.abs(spare).max() < 0.05, "at the end of the table nothing is short"
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"), [({"holding": 0.0}, "costs nothing to hold"), ({"order_cost": np.array([5.0])}, "order costs")]
+)
+def test_what_it_is_not_made_for_is_refused_with_the_reason(changed, why):
+    with pytest.raises(ConfigError, match=why):
+        pretrained.item_for(problem(**changed))
