@@ -55,7 +55,7 @@ WORLD = World(lead="items", longest=LONGEST, lots=False)
 class Settings:
     """How long and how."""
 
-    steps: int = 20_000
+    steps: int = 10_000
     paths: int = 512
     periods: int = 40  # of a step
     follow: int = 6  # periods on the shelf before an order counts
