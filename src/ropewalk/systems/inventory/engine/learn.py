@@ -7,7 +7,7 @@ arXiv 2306.11246), with what is our own here:
 - Orders are whole while learning, as they will be placed, and the gradient takes the slope of the cost between whole orders on
   the side towards which the network leans: where it was rounded down, the slope upwards, else the slope downwards. Units are
   whole, so stock equals demand all the time and the two slopes differ there; demand moved by a hair (`HAIR`) to either side on
-  half of the paths gives one slope on each half, and a decision learns from the paths on its side (`_network`). A network that
+  half of the paths gives one slope on each half, and a decision learns from the paths on its side (network.py). A network that
   is trained on the mean of both slopes hovers between two orders where one of them is better.
 - A decision learns the more, the nearer it is to the middle between two whole orders (`weight`): one that is rounded as it
   should be need not come nearer to the whole number, and a network this small has to leave something out.
@@ -21,7 +21,6 @@ Letters: B paths, T periods of a step, S sources, X inputs, C channels, O outcom
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -37,11 +36,11 @@ from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine import expected
 from ropewalk.systems.inventory.engine.classic_cost import critical_ratio, lead_times, newsvendor_level, setting_of
 from ropewalk.systems.inventory.engine.exact import Problem, seen
+from ropewalk.systems.inventory.engine.network import OPTIONS, Weights, network, weights_of
 from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, start, step
 from ropewalk.systems.inventory.engine.world import World
 
 Array = Any
-Weights = tuple[tuple[Array, Array], ...]  # layers: [X,C] or [C,C] or [C,S], and bias
 HAIR = 2e-4  # units: far below a unit, far above what float32 loses at a hundred of them
 
 
@@ -79,7 +78,7 @@ class Learned:
 
     def wanted(self, seen: Seen) -> Array:
         """[...,S] units before rounding."""
-        return order(self.world, self.rule, self.weights, seen, jnp.ones((*seen.owed.shape, self.world.sources)))
+        return order(self.world, self.rule, self.weights, seen)
 
     def decide(self, states: Array) -> Array:
         """Whole orders [N,S] of states [N,W] as exact.Problem has them."""
@@ -196,14 +195,9 @@ def rule_of(problem: Problem) -> Rule:
 
 def begin(world: World, rule: Rule, settings: Settings, seed: int) -> Training:
     """Small random weights, and every path with a period's demand in each place."""
-    drawn = np.random.default_rng(seed)
     width = world.lives + world.columns - 1 + (world.unmet != "lost")
     sizes = [width, *[settings.channels] * settings.layers, world.sources]
-    weights = []
-    for rows, columns in itertools.pairwise(sizes):
-        scale = (1.5 / rows) ** 0.5 * (0.1 if columns == world.sources else 1.0)
-        weights.append((jnp.asarray(drawn.normal(size=(rows, columns)) * scale, jnp.float32), jnp.zeros(columns)))
-    layers = tuple(weights)
+    layers = weights_of(sizes, seed)
     empty = start(world, (settings.paths,))
     state = State(*(jnp.asarray(part, jnp.float32) for part in empty))
     usual = jnp.round(rule.mean)
@@ -213,10 +207,10 @@ def begin(world: World, rule: Rule, settings: Settings, seed: int) -> Training:
 
 def _optimiser(settings: Settings) -> optax.GradientTransformation:
     rate = optax.cosine_decay_schedule(settings.rate, settings.steps, 0.01)
-    return optax.chain(optax.clip_by_global_norm(20.0), optax.adam(rate, b2=0.98))
+    return optax.flatten(optax.chain(optax.clip_by_global_norm(20.0), optax.adam(rate, b2=0.98)))
 
 
-@partial(jax.jit, static_argnames=("world", "settings"))
+@partial(jax.jit, static_argnames=("world", "settings"), compiler_options=OPTIONS)
 def advance(world: World, settings: Settings, course: Course, at: Training) -> Training:
     """One chunk of steps."""
     climb = _optimiser(settings)
@@ -271,13 +265,9 @@ def _cost(
 
     def policy(seen: Seen) -> Array:
         shown_to.append(seen)
-        counts, shown = seen.known, seen._replace(known=None)
-        still = jax.lax.stop_gradient((weights, shown))
-        leaning = order(world, rule, *still, jnp.ones((len(side), world.sources)))
-        whole = nearest(leaning)
-        counts = counts * jnp.where(rounds, weight(leaning, whole, side[:, None]), 1.0)
-        units = order(world, rule, weights, shown, counts)
-        return units + jax.lax.stop_gradient(jnp.where(rounds, whole - units, 0.0))
+        counts = jnp.broadcast_to(seen.known, (len(side), world.sources)), 1.0 * rounds, side
+        units = order(world, rule, weights, seen._replace(known=None), counts)
+        return units + jax.lax.stop_gradient(jnp.where(rounds, nearest(units) - units, 0.0))
 
     def one(state: State, each: tuple[Period, Array]) -> tuple[State, Array]:
         period, counts = each
@@ -306,59 +296,36 @@ def weight(wanted: Array, whole: Array, side: Array) -> Array:
 
 
 def inputs(world: World, seen: Seen) -> Array:
-    """[...,X] units: shelf, what is due (but for the period in which the order itself can come), and what is owed where demand
+    """[X,...] units: shelf, what is due (but for the period in which the order itself can come), and what is owed where demand
     waits."""
-    parts = [seen.shelf, seen.outstanding[..., :-1]]
-    if world.unmet != "lost":
-        parts.append(seen.owed[..., None])
-    return jnp.concatenate(parts, axis=-1)
+    parts = [seen.shelf[..., k] for k in range(seen.shelf.shape[-1])]
+    parts += [seen.outstanding[..., k] for k in range(seen.outstanding.shape[-1] - 1)]
+    return jnp.stack([*parts, seen.owed] if world.unmet != "lost" else parts)
 
 
-def order(world: World, rule: Rule, weights: Weights, seen: Seen, learns: Array) -> Array:
-    """[...,S] units wanted: the smooth rule with the network's correction. `learns` [...,S]: weight of each order in the gradient of
-    the weights; the gradient of the inputs is whole."""
+def order(world: World, rule: Rule, weights: Weights, seen: Seen, counts: Array = None) -> Array:
+    """[...,S] units wanted: the smooth rule with the network's correction. `counts` = (weight of each order in the gradient of the
+    weights [...,S], whether orders are whole [], the path's side [...]) while it learns."""
     positions = [seen.position]
     if world.sources > 1:
         near = seen.outstanding[..., : world.lead[1]] if isinstance(world.lead, tuple) else seen.outstanding
         positions.append(seen.shelf.sum(-1) + near.sum(-1) - seen.owed)
-    below = rule.cap - jax.nn.softplus(rule.cap - (rule.level - jnp.stack(positions, -1)))
-    change = _network(weights, inputs(world, seen) * (0.5 / rule.mean) - 0.5, learns)
-    return jnp.maximum(below + rule.mean * change, 0.0)
+    sources = zip(rule.level, rule.cap, positions, strict=True)
+    below = jnp.stack([cap - jax.nn.softplus(cap - (level - position)) for level, cap, position in sources])
+    columns = inputs(world, seen)
+    flat = columns.reshape(len(columns), -1) * (0.5 / rule.mean) - 0.5
+    learns = None if counts is None else (counts, jax.lax.stop_gradient(below), rule.mean)
+    change = network(weights, flat, learns, weigh=None if counts is None else _weigh)
+    return jnp.moveaxis(jnp.maximum(below + rule.mean * change.reshape(below.shape), 0.0), 0, -1)
 
 
-@jax.custom_vjp
-def _network(weights: Weights, columns: Array, learns: Array) -> Array:
-    """[...,S] ELU layers."""
-    return _forward(weights, columns, learns)[0]
-
-
-def _forward(weights: Weights, columns: Array, learns: Array) -> tuple[Array, tuple[Weights, list[Array], Array]]:
-    layers = [columns]
-    for at, (weight, bias) in enumerate(weights):
-        sums = layers[-1] @ weight + bias
-        layers.append(jax.nn.elu(sums) if at < len(weights) - 1 else sums)
-    return layers[-1], (weights, layers, learns)
-
-
-def _backward(kept: tuple[Weights, list[Array], Array], slope: Array) -> tuple[Weights, Array, Array]:
-    """With one source the slope that counts is the other one times a number a row; with two it is carried beside it."""
-    weights, layers, learns = kept
-    single = learns.shape[-1] == 1
-    counted, slopes = slope * learns, []
-    for at in reversed(range(len(weights))):
-        if at < len(weights) - 1:
-            bend = jnp.where(layers[at + 1] > 0.0, 1.0, layers[at + 1] + 1.0)
-            slope = slope * bend
-            counted = slope * learns if single else counted * bend
-        slopes.append((layers[at].T @ counted, counted.sum(0)))
-        slope = slope @ weights[at][0].T
-        counted = counted if single else counted @ weights[at][0].T
-    return tuple(reversed(slopes)), slope, jnp.zeros_like(learns)
-
-
-_network.defvjp(_forward, _backward)
+def _weigh(change: Array, learns: tuple) -> Array:
+    """[S,B] weight of each order in the gradient of the weights."""
+    (counts, rounds, side), below, mean = learns
+    wanted = jnp.maximum(below + mean * change, 0.0)
+    return counts.T * jnp.where(rounds > 0.0, weight(wanted, nearest(wanted), side), 1.0)
 
 
 @partial(jax.jit, static_argnames=("world",))
 def _decide(world: World, rule: Rule, weights: Weights, seen: Seen) -> Array:
-    return order(world, rule, weights, seen, jnp.ones((*seen.owed.shape, world.sources)))
+    return order(world, rule, weights, seen)

@@ -62,40 +62,6 @@ def test_a_decision_is_the_rounded_order_whatever_the_batch(trained):
     np.testing.assert_array_equal(found.decide(states[10:11]), orders[10:11])
 
 
-def test_rows_that_do_not_learn_still_pass_the_gradient_on():
-    """`learns` weighs a row in the gradient of the weights, and not in that of the inputs."""
-    rng = np.random.default_rng(0)
-    weights = tuple((jnp.asarray(rng.normal(size=s), jnp.float32), jnp.zeros(s[1])) for s in ((3, 4), (4, 1)))
-    columns = jnp.asarray(rng.normal(size=(6, 3)), jnp.float32)
-    learns = jnp.asarray([1.0, 0.0, 1.0, 0.0, 0.0, 1.0])[:, None]
-
-    def plain(weights, columns):
-        (first, bias), (second, out) = weights
-        return jax.nn.elu(columns @ first + bias) @ second + out
-
-    by_weights = jax.grad(lambda w: learn._network(w, columns, learns).sum())(weights)
-    wanted = jax.grad(lambda w: (plain(w, columns) * learns).sum())(weights)
-    for a, b in zip(jax.tree.leaves(by_weights), jax.tree.leaves(wanted), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
-    by_inputs = jax.grad(lambda c: learn._network(weights, c, learns).sum())(columns)
-    np.testing.assert_allclose(by_inputs, jax.grad(lambda c: plain(weights, c).sum())(columns), rtol=1e-5, atol=1e-6)
-
-
-def test_with_two_sources_each_order_has_a_weight_of_its_own():
-    rng = np.random.default_rng(0)
-    weights = tuple((jnp.asarray(rng.normal(size=s), jnp.float32), jnp.zeros(s[1])) for s in ((3, 4), (4, 2)))
-    columns, learns = (jnp.asarray(rng.normal(size=size), jnp.float32) for size in ((6, 3), (6, 2)))
-
-    def plain(weights, columns):
-        (first, bias), (second, out) = weights
-        return jax.nn.elu(columns @ first + bias) @ second + out
-
-    by_weights = jax.grad(lambda w: learn._network(w, columns, learns).sum())(weights)
-    wanted = jax.grad(lambda w: (plain(w, columns) * learns).sum())(weights)
-    for a, b in zip(jax.tree.leaves(by_weights), jax.tree.leaves(wanted), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
-
-
 DUAL = exact.Problem(
     World(unmet="backlog", lead=(2, 0), sources=2),
     Terms(unit_cost=np.array([100.0, 110.0]), holding=5.0, backlog=495.0), exact.outcomes(np.full(5, 0.2)),

@@ -12,7 +12,6 @@ Letters: B paths, T periods of a step, N steps of a chunk.
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
 import time
 from collections.abc import Callable
@@ -29,7 +28,8 @@ from scipy.stats import nbinom, norm
 
 from ropewalk.systems.inventory.engine import expected
 from ropewalk.systems.inventory.engine.exact import Problem
-from ropewalk.systems.inventory.engine.learn import HAIR, _network, nearest, weight
+from ropewalk.systems.inventory.engine.learn import HAIR, nearest, weight
+from ropewalk.systems.inventory.engine.network import OPTIONS, network, weights_of
 from ropewalk.systems.inventory.engine.pretrained import (
     LONGEST,
     Facts,
@@ -40,7 +40,7 @@ from ropewalk.systems.inventory.engine.pretrained import (
     Weights,
     facts,
     item_for,
-    order,
+    shown,
     to_bytes,
 )
 from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, step
@@ -118,11 +118,11 @@ def pretrain(
     settings, ranges, begun = settings or Settings(), Ranges(), time.process_time()
     rng = np.random.default_rng(seed)
     items = drawn(rng, settings.paths, ranges)
-    at = begin(settings, _first(settings, rng), _usual(items.item))
+    at = begin(settings, _first(settings, seed), _usual(items.item))
 
     def made(done: int) -> Pretrained:
         spent = round(time.process_time() - begun, 1)
-        weights = tuple((np.asarray(w), np.asarray(b)) for w, b in at.average)
+        weights = tuple((np.asarray(w), np.asarray(b)) for w, b in _turned(at.average))
         return Pretrained(weights, Made(seed, done, done * settings.paths * settings.periods, spent), ranges)
 
     for done in range(settings.chunk, settings.steps + 1, settings.chunk):
@@ -143,23 +143,19 @@ def fine_tune(policy: Pretrained, problem: Problem, seed: int = 0, settings: Set
     table = np.asarray(expected.unsold(problem, UNITS).units)
     item = Item(*(np.full(settings.paths, part) for part in item_for(problem)))
     every = Items(item, np.zeros(settings.paths), np.broadcast_to(table, (settings.paths, UNITS)))
-    at = begin(settings, tuple((jnp.asarray(w), jnp.asarray(b)) for w, b in policy.weights), _usual(item))
+    at = begin(settings, jax.tree.map(jnp.asarray, _turned(policy.weights)), _usual(item))
     for _ in range(0, settings.steps, settings.chunk):
         shape = settings.chunk, settings.periods, settings.paths
         at = _chunk(settings, every, at, rng.choice(law.period.demand, shape, p=law.probability))
-    weights = tuple((np.asarray(w), np.asarray(b)) for w, b in at.average)
+    weights = tuple((np.asarray(w), np.asarray(b)) for w, b in _turned(at.average))
     passed = settings.steps * settings.paths * settings.periods
     made = Made(seed, settings.steps, passed, round(time.process_time() - begun, 1))
     return Pretrained(weights, made, policy.ranges)
 
 
-def _first(settings: Settings, rng: np.random.Generator) -> Weights:
+def _first(settings: Settings, seed: int) -> Weights:
     width = LONGEST + facts(Item(np.ones(1), np.ones(1), np.ones(1), np.ones(1, int))).inputs.shape[-1]
-    weights = []
-    for rows, columns in itertools.pairwise([width, *settings.sizes, 1]):
-        scale = (1.5 / rows) ** 0.5 * (0.1 if columns == 1 else 1.0)
-        weights.append((jnp.asarray(rng.normal(size=(rows, columns)) * scale, jnp.float32), jnp.zeros(columns)))
-    return tuple(weights)
+    return weights_of((width, *settings.sizes, 1), seed)
 
 
 def begin(settings: Settings, weights: Weights, state: State) -> Training:
@@ -198,10 +194,10 @@ def _chunk(settings: Settings, items: Items, at: Training, demand: Array) -> Tra
 
 def _optimiser(settings: Settings) -> optax.GradientTransformation:
     rate = optax.cosine_decay_schedule(settings.rate, settings.steps, 0.01)
-    return optax.chain(optax.clip_by_global_norm(5.0), optax.adam(rate, b2=0.99))
+    return optax.flatten(optax.chain(optax.clip_by_global_norm(5.0), optax.adam(rate, b2=0.99)))
 
 
-@partial(jax.jit, static_argnames=("settings",))
+@partial(jax.jit, static_argnames=("settings",), compiler_options=OPTIONS)
 def _advance(
     settings: Settings,
     known: Facts,
@@ -242,13 +238,10 @@ def _cost(
 
     def policy(seen: Seen) -> Array:
         shown_to.append(seen)
-        counts, shown = seen.known[:, None], seen._replace(known=None)
-        plain = partial(_network, learns=jnp.ones((len(side), 1)))
-        leaning = order(*jax.lax.stop_gradient((weights, known, shown)), plain, jnp)
-        whole = nearest(leaning)
-        counts = counts * jnp.where(rounds, weight(leaning, whole, side[:, None]), 1.0)
-        units = order(weights, known, shown, partial(_network, learns=counts), jnp)
-        return units + jax.lax.stop_gradient(jnp.where(rounds, whole - units, 0.0))
+        at = shown(known, seen._replace(known=None), jnp)
+        learns = jax.lax.stop_gradient((seen.known, 1.0 * rounds, side, at.below, at.deviation))
+        units = jnp.maximum(at.below + at.deviation * network(weights, at.columns.T, learns, weigh=_weigh)[0], 0.0)
+        return (units + jax.lax.stop_gradient(jnp.where(rounds, nearest(units) - units, 0.0)))[:, None]
 
     def one(state: State, each: tuple[Array, Array]) -> tuple[State, Array]:
         demand, counts = each
@@ -258,6 +251,18 @@ def _cost(
 
     state, profit = jax.lax.scan(one, state, (demand, lasts))
     return -profit.mean(), State(*(jnp.where(rounds, jnp.round(part), part) for part in state))
+
+
+def _weigh(change: Array, learns: tuple) -> Array:
+    """[B] weight of each decision in the gradient of the weights."""
+    counts, rounds, side, below, deviation = learns
+    wanted = jnp.maximum(below + deviation * change[0], 0.0)
+    return counts * jnp.where(rounds > 0.0, weight(wanted, nearest(wanted), side), 1.0)
+
+
+def _turned(weights: Weights) -> Weights:
+    """Layers [X,C] of pretrained.py as [C,X] of network.py, and back."""
+    return tuple((weight.T, bias) for weight, bias in weights)
 
 
 def main() -> int:

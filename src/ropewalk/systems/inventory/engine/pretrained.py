@@ -29,7 +29,6 @@ from ropewalk.systems.inventory.engine.step import Seen
 
 Array = Any
 Weights = tuple[tuple[Array, Array], ...]
-Network = Callable[[Weights, Array], Array]
 LONGEST = 10  # periods: lead times that it knows
 FILE = "pretrained.npz"
 
@@ -113,16 +112,28 @@ def facts(item: Item) -> Facts:
     return Facts(*(np.asarray(part, np.float32) for part in (inputs, level, cap, places, item.mean, item.deviation)))
 
 
-def order(weights: Weights, facts: Facts, seen: Seen, network: Network, xp: ModuleType = np) -> Array:
-    """[I,1] units wanted before rounding; `network` (weights, [I,X]) -> [I,1]. Of outstanding [I,K] the last column is not looked
-    at: nothing can be due there before the order."""
+class Shown(NamedTuple):
+    """What the network sees of items in their states, and the rule that it corrects."""
+
+    columns: Array  # [I,X]
+    below: Array  # [I] units that the rule orders
+    deviation: Array  # [I] units: what the correction is counted in
+
+
+def shown(facts: Facts, seen: Seen, xp: ModuleType = np) -> Shown:
+    """Of outstanding [I,K] the last column is not looked at: nothing can be due there before the order."""
     units = xp.concatenate([seen.shelf, seen.outstanding[..., :-1]], -1)
-    deviation = facts.deviation[..., None]
-    columns = 0.5 * facts.places * (units - facts.mean[..., None]) / deviation
-    short = (facts.level - units.sum(-1))[..., None]
-    below = facts.cap[..., None] - deviation * xp.logaddexp(0.0, (facts.cap[..., None] - short) / deviation)
+    columns = 0.5 * facts.places * (units - facts.mean[..., None]) / facts.deviation[..., None]
+    short = facts.level - units.sum(-1)
+    below = facts.cap - facts.deviation * xp.logaddexp(0.0, (facts.cap - short) / facts.deviation)
     fixed = xp.broadcast_to(facts.inputs, (*columns.shape[:-1], facts.inputs.shape[-1]))
-    return xp.maximum(below + deviation * network(weights, xp.concatenate([columns, fixed], -1)), 0.0)
+    return Shown(xp.concatenate([columns, fixed], -1), below, facts.deviation)
+
+
+def order(weights: Weights, facts: Facts, seen: Seen, xp: ModuleType = np) -> Array:
+    """[I] units wanted before rounding."""
+    at = shown(facts, seen, xp)
+    return xp.maximum(at.below + at.deviation * forward(weights, at.columns, xp)[..., 0], 0.0)
 
 
 def forward(weights: Weights, columns: Array, xp: ModuleType = np) -> Array:
@@ -163,8 +174,7 @@ class Pretrained:
         full = np.zeros((*on_hand.shape, LONGEST), np.float32)
         width = min(due.shape[-1], LONGEST)
         full[..., :width] = due[..., :width]
-        shown = Seen(on_hand[..., None], np.zeros_like(on_hand), full, None)
-        return order(self.weights, known, shown, forward)[..., 0]
+        return order(self.weights, known, Seen(on_hand[..., None], np.zeros_like(on_hand), full, None))
 
     def decide(self, item: Item) -> Callable[[Array], Array]:
         """The policy of one item on states [N,W] as exact.Problem has them, in whole units."""
