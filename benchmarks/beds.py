@@ -44,12 +44,12 @@ def train(bed: str, instance: Instance, seed: int):
 
     problem = instance.problem
     if bed == "dual":
-        policy = learn.learn(problem, learn.Settings(steps=800, paths=256, parted=1.0), seed).decide
+        policy = learn.learn(problem, learn.Settings(steps=800, paths=256), seed).decide
         return improve.improve(problem, policy, improve.Settings(pairs=400_000), seed).decide
     if bed == "perishables":
-        policy = learn.learn(problem, learn.Settings(steps=1_000, parted=1.0), seed).decide
+        policy = learn.learn(problem, learn.Settings(), seed).decide
         try:
-            return improve.improve(problem, policy, improve.Settings(pairs=600_000), seed).decide
+            return improve.improve(problem, policy, improve.Settings(pairs=300_000), seed).decide
         except ConfigError:
             return policy  # too many states for a table
     return learn.learn(problem, learn.Settings(), seed).decide

@@ -70,7 +70,9 @@ def main() -> None:
     from ropewalk.systems.inventory.engine.optimum import optimum
 
     best = optimum(problem).chain.average_cost(1e-5).middle
-    print(f"{options.demand}, L = {options.lead_time}, p = {options.penalty:g}: optimum {best:.4f} a period; load {os.getloadavg()[0]:.1f}")
+    print(
+        f"{options.demand}, L = {options.lead_time}, p = {options.penalty:g}: optimum {best:.4f} a period; load {os.getloadavg()[0]:.1f}"
+    )
     curves = []
     for seed in range(options.seeds):
         call = [sys.executable, __file__, "--demand", options.demand, "--penalty", str(options.penalty), "--lead-time",

@@ -189,10 +189,8 @@ def _learned(case: Case, effort: Effort) -> Candidate:
     given = case.instance
     if given.order_cost or given.pack > 1 or given.min_order or given.max_order:
         raise ConfigError(["a policy is learned without order cost, packs or limits of an order"], "the policy")
-    two = case.problem.world.sources > 1  # there a slope between whole orders misleads (docs/decisions/0026)
-    settings = Settings(
-        steps=effort.steps, chunk=min(Settings.chunk, effort.steps), parted=1.0 if two else Settings.parted
-    )
+    two = case.problem.world.sources > 1
+    settings = Settings(steps=effort.steps, chunk=min(Settings.chunk, effort.steps))
     found = learn(case.problem, settings, effort.seed)
     made = f"trained on {effort.steps:,} batches of sampled demand"
 

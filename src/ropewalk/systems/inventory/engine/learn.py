@@ -50,14 +50,29 @@ class Settings:
 
     steps: int = 2_000
     paths: int = 512
-    periods: int = 0  # of a step; 0: 24 and two lead times
-    follow: int = 8  # periods on the shelf before an order counts
-    parted: float = 0.4  # share of the steps, the first ones, in which orders are not whole yet
+    periods: int | None = None  # of a step; None: 24, two lead times and six shelf lives
+    follow: int | None = None  # periods on the shelf before an order counts; None: 8 and two shelf lives
+    parted: float | None = (
+        None  # share of the steps, the first ones, in which orders are not whole yet; None: see `fitted`
+    )
     channels: int = 32
     layers: int = 2
     rate: float = 1e-2
     average: float = 0.995  # of the weights, a step
     chunk: int = 100  # steps of one call, after which the policy may be looked at
+
+
+def fitted(settings: Settings, problem: Problem) -> Settings:
+    """The settings with every None filled in. What perishes is felt late, so its orders are followed longer; with two sources whole
+    orders are not learned as such: a unit of one source makes up for one of the other, and the slopes of both mislead
+    (docs/decisions/0026)."""
+    world = problem.world
+    usual = {
+        "periods": 24 + 2 * max(lead_times(problem)) + 6 * world.life,
+        "follow": 8 + 2 * world.life,
+        "parted": 1.0 if world.sources > 1 else 0.2 if world.life else 0.4,
+    }
+    return replace(settings, **{name: value for name, value in usual.items() if getattr(settings, name) is None})
 
 
 class Rule(NamedTuple):
@@ -121,7 +136,8 @@ def learn(
     """The policy after all steps. `look` gets the steps done, the CPU-seconds of the training so far with compiling (not those
     that `look` takes itself), and the policy, after every chunk."""
     begun, spent = time.process_time(), 0.0
-    world, settings, course = _prepared(problem, settings or Settings())
+    settings = fitted(settings or Settings(), problem)
+    world, course = _prepared(problem)
     at = begin(world, course.rule, settings, seed)
     for done in range(settings.chunk, settings.steps + 1, settings.chunk):
         at = advance(world, settings, course, at)
@@ -145,27 +161,24 @@ def learn_all(
         )
     size = max(len(problem.outcomes.probability) for problem in problems)
     units = max(_units(problem) for problem in problems)
-    ready = [_prepared(problem, settings or Settings(), size, units) for problem in problems]
-    world, settings = ready[0][:2]
-    course = jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *(one[2] for one in ready))
+    settings = fitted(settings or Settings(), problems[0])
+    ready = [_prepared(problem, size, units) for problem in problems]
+    world = ready[0][0]
+    course = jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *(one[1] for one in ready))
     seeds = list(range(len(problems))) if seeds is None else seeds
-    starts = [begin(world, one[2].rule, settings, seed) for one, seed in zip(ready, seeds, strict=True)]
+    starts = [begin(world, one[1].rule, settings, seed) for one, seed in zip(ready, seeds, strict=True)]
     at = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)
     every = jax.vmap(partial(advance, world, settings))
     for _ in range(settings.steps // settings.chunk):
         at = every(course, at)
     return [
-        Learned(world, one[2].rule, jax.tree.map(lambda leaf, i=i: leaf[i], at.average)) for i, one in enumerate(ready)
+        Learned(world, one[1].rule, jax.tree.map(lambda leaf, i=i: leaf[i], at.average)) for i, one in enumerate(ready)
     ]
 
 
-def _prepared(problem: Problem, settings: Settings, size: int = 0, units: int = 0) -> tuple[World, Settings, Course]:
-    """The world without rounding, which is the learner's own here, the settings, and the instance as arrays, the outcomes filled up
-    to `size` with impossible ones."""
+def _prepared(problem: Problem, size: int = 0, units: int = 0) -> tuple[World, Course]:
+    """The world without rounding, which is the learner's own here, and the instance as arrays, the outcomes filled up to `size` with impossible ones."""
     world, law = problem.world, problem.outcomes
-    leads = lead_times(problem)
-    if not settings.periods:
-        settings = replace(settings, periods=24 + 2 * max(leads))
     fill = max(size, len(law.probability)) - len(law.probability)
     cumulative = np.concatenate([np.cumsum(law.probability)[:-1], np.ones(fill)])
     period = [
@@ -175,7 +188,7 @@ def _prepared(problem: Problem, settings: Settings, size: int = 0, units: int = 
     terms = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), problem.terms)
     table = expected.unsold(problem, max(units, _units(problem)))
     course = Course(terms, rule_of(problem), jnp.asarray(cumulative, jnp.float32), Period(*period), table)
-    return replace(world, lots=False), settings, course
+    return replace(world, lots=False), course
 
 
 def _units(problem: Problem) -> int:
@@ -289,10 +302,10 @@ def nearest(wanted: Array, xp: Any = jnp) -> Array:
     return xp.maximum(xp.floor(wanted + 0.5), 0.0)
 
 
-def weight(wanted: Array, whole: Array, side: Array) -> Array:
-    """Of a decision in the gradient: 2 halfway between two whole orders and 0 at a whole one, on paths of the side towards which it
+def weight(wanted: Array, whole: Array, side: Array, least: float = 0.0) -> Array:
+    """Of a decision in the gradient: 2 halfway between two whole orders and `least` at a whole one, on paths of the side towards which it
     leans; 0 on the others."""
-    return jnp.where((wanted > whole) == (side > 0.0), 4.0, 0.0) * jnp.minimum(jnp.abs(wanted - whole), 0.5)
+    return jnp.where((wanted > whole) == (side > 0.0), 4.0, 0.0) * jnp.clip(jnp.abs(wanted - whole), 0.25 * least, 0.5)
 
 
 def inputs(world: World, seen: Seen) -> Array:

@@ -70,7 +70,7 @@ DUAL = exact.Problem(
 
 def test_two_sources_are_learned_to_a_twentieth_of_a_per_cent():
     """The optimum is 219.73 (Gijsbrechts et al., M&SOM 24(3), 2022); the best dual index policy costs 0.18 % more."""
-    found = learn.learn(DUAL, replace(BRIEF, steps=100, parted=1.0))
+    found = learn.learn(DUAL, replace(BRIEF, steps=100))
     assert exact.chain(DUAL, found.decide).average_cost().middle < 219.73 * 1.0008
 
 

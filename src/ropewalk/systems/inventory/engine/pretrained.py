@@ -98,8 +98,8 @@ def item_for(problem: Problem) -> Item:
 
 def facts(item: Item) -> Facts:
     """In float32, as it was trained."""
-    z = ndtri(item.penalty / (1.0 + item.penalty))
     protected = item.lead + 1.0
+    z = _quantile(item, protected)
     level = 0.95 * (protected * item.mean + z * item.deviation * np.sqrt(protected))
     cap = 1.15 * item.mean + 0.3 * item.deviation
     lead = np.asarray(item.lead)[..., None]
@@ -110,6 +110,16 @@ def facts(item: Item) -> Facts:
     inputs = np.concatenate([np.stack(columns, -1), lead == np.arange(LONGEST + 1)], -1)
     places = np.arange(LONGEST) < np.maximum(lead, 1)
     return Facts(*(np.asarray(part, np.float32) for part in (inputs, level, cap, places, item.mean, item.deviation)))
+
+
+def _quantile(item: Item, periods: Array) -> Array:
+    """[I] the critical quantile p / (1 + p) of negative binomial demand of so many periods, in standard deviations over the mean, after
+    Cornish & Fisher (Revue de l'Institut International de Statistique 5(4), 1938) from skewness and excess kurtosis."""
+    z, variance = ndtri(item.penalty / (1.0 + item.penalty)), item.deviation**2
+    skewness = (2.0 * variance / item.mean - 1.0) / (item.deviation * np.sqrt(periods))
+    excess = (6.0 * (variance / item.mean - 1.0) / item.mean + 1.0 / variance) / periods
+    bend = (z**2 - 1.0) * skewness / 6.0 + (z**3 - 3.0 * z) * excess / 24.0
+    return np.asarray(z + bend - (2.0 * z**3 - 5.0 * z) * skewness**2 / 36.0)
 
 
 class Shown(NamedTuple):
