@@ -1,0 +1,112 @@
+"""A small dense network inside a rollout, forwards and backwards at the speed at which a core multiplies.
+
+What makes it fast on CPUs (docs/decisions/0024-speed.md):
+
+- The batch is the last axis, so that what is done to each element runs along it, and no layer is transposed.
+- Only the inputs are kept for the way back, where the layers are computed again: two products in eight cost less than writing
+  every layer of every period to memory and reading it back.
+- ELU takes its exponential from a polynomial: a few multiplications that run as vectors.
+
+Letters: B rows of a batch, X inputs, C channels, S outputs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = Any
+Weights = tuple[tuple[Array, Array], ...]  # layers: [C,X], [C,C], ..., [S,C], each with a bias [C] or [S]
+OPTIONS = {"xla_cpu_prefer_vector_width": 512}
+"""compiler_options of the jax.jit around a training: the widest vectors that the processor has (XLA takes half of AVX-512)."""
+
+
+class Activation(NamedTuple):
+    """What a layer does to its sums, and its slope, written as a function of the value."""
+
+    value: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+
+
+def exp_of_negative(x: Array) -> Array:
+    """exp of numbers <= 0 in float32, within 1e-6; below -16 it is exp(-16). (e^(x/16))^16, the inner one by Taylor to degree 5."""
+    part = jnp.where(x < -16.0, -1.0, x * (1.0 / 16.0))
+    power = jnp.full_like(part, 1 / 120)
+    for coefficient in (1 / 24, 1 / 6, 1 / 2, 1.0, 1.0):
+        power = power * part + coefficient
+    for _ in range(4):
+        power = power * power
+    return power
+
+
+ELU = Activation(
+    lambda sums: jnp.where(sums > 0.0, sums, exp_of_negative(sums) - 1.0),
+    lambda value: jnp.where(value > 0.0, 1.0, value + 1.0),
+)
+RATIONAL = (
+    Activation(  # x / (1 - x) below 0: as smooth as ELU in its first derivative, a division in place of the exponential
+        lambda sums: jnp.where(sums > 0.0, sums, sums / (1.0 - sums)),
+        lambda value: jnp.where(value > 0.0, 1.0, (1.0 + value) ** 2),
+    )
+)
+RELU = Activation(lambda sums: jnp.where(sums > 0.0, sums, 0.0), lambda value: jnp.where(value > 0.0, 1.0, 0.0))
+
+
+def weights_of(sizes: Sequence[int], seed: int, last: float = 0.1) -> Weights:
+    """Random float32 weights for layers of these sizes (inputs first, outputs last), biases 0: normal with variance 1.5 / inputs
+    of the layer, those of the last layer times `last`, so that the network starts near 0."""
+    drawn = np.random.default_rng(seed)
+    layers = []
+    for at, (below, above) in enumerate(itertools.pairwise(sizes)):
+        scale = (1.5 / below) ** 0.5 * (last if at == len(sizes) - 2 else 1.0)
+        layers.append((jnp.asarray(drawn.normal(size=(below, above)).T * scale, jnp.float32), jnp.zeros(above)))
+    return tuple(layers)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(3,))
+def network(weights: Weights, inputs: Array, learns: Array = None, activation: Activation = ELU) -> Array:
+    """[S,B] of inputs [X,B]. `learns` [B]: weight of each row in the gradient of the weights (None: 1); the gradient of the
+    inputs is whole. Reverse mode only."""
+    return _output(weights, _layers(weights, inputs, activation))
+
+
+def _layers(weights: Weights, inputs: Array, activation: Activation) -> list[Array]:
+    """The inputs and every hidden layer."""
+    layers = [inputs]
+    for weight, bias in weights[:-1]:
+        layers.append(activation.value(weight @ layers[-1] + bias[:, None]))
+    return layers
+
+
+def _output(weights: Weights, layers: list[Array]) -> Array:
+    weight, bias = weights[-1]
+    return weight @ layers[-1] + bias[:, None]
+
+
+def _forward(weights: Weights, inputs: Array, learns: Array, activation: Activation) -> tuple[Array, tuple]:
+    return network(weights, inputs, learns, activation), (weights, inputs, learns)
+
+
+def _backward(activation: Activation, kept: tuple, slope: Array) -> tuple[Weights, Array, Array]:
+    weights, inputs, learns = kept
+    layers = _layers(weights, inputs, activation)
+    slopes = []
+    for (weight, _), layer, above in zip(
+        reversed(weights), reversed(layers), [None, *reversed(layers[1:])], strict=True
+    ):
+        if above is not None:
+            slope = slope * activation.slope(above)
+        counted = slope if learns is None else slope * learns
+        single = len(slope) == 1  # a product with one row or column is quicker the other way round
+        slopes.append(((layer @ counted.T).T if single else counted @ layer.T, counted.sum(1)))
+        slope = weight.T * slope if single else weight.T @ slope
+    return tuple(reversed(slopes)), slope, None if learns is None else jnp.zeros_like(learns)
+
+
+network.defvjp(_forward, _backward)

@@ -1,0 +1,127 @@
+"""The fast network is the plain one: the same values, the same gradients, less kept."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ropewalk.systems.inventory.engine import network
+from ropewalk.systems.inventory.engine.step import Period, State, Terms, step
+from ropewalk.systems.inventory.engine.world import World
+
+PLAIN = {
+    network.ELU: jax.nn.elu,
+    network.RELU: jax.nn.relu,
+    network.RATIONAL: lambda x: jnp.where(x > 0.0, x, x / (1.0 - x)),
+}
+
+
+def plain(weights, inputs, activation):
+    for weight, bias in weights[:-1]:
+        inputs = PLAIN[activation](weight @ inputs + bias[:, None])
+    weight, bias = weights[-1]
+    return weight @ inputs + bias[:, None]
+
+
+def close(one, other):
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def drawn(*sizes, rows=40, seed=0):
+    weights = network.weights_of(sizes, seed, last=1.0)
+    rng = np.random.default_rng(seed)
+    weights = tuple((weight, jnp.asarray(rng.normal(size=bias.shape), jnp.float32)) for weight, bias in weights)
+    return (
+        weights,
+        jnp.asarray(rng.normal(size=(sizes[0], rows)), jnp.float32),
+        jnp.asarray(rng.normal(size=rows), jnp.float32),
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "activation"),
+    [
+        pytest.param((3, 2), network.ELU, id="linear"),
+        pytest.param((4, 8, 1), network.RELU, id="relu"),
+        pytest.param((4, 8, 7, 1), network.RATIONAL, id="rational"),
+        pytest.param((5, 8, 6, 7, 2), network.ELU, id="elu"),
+    ],
+)
+def test_values_and_gradients_are_those_of_the_plain_network(sizes, activation):
+    weights, inputs, scale = drawn(*sizes)
+
+    def value(function):
+        return lambda weights, inputs: (jnp.sin(function(weights, inputs)) * scale).sum()
+
+    def fast(weights, inputs):
+        return network.network(weights, inputs, None, activation)
+
+    def slow(weights, inputs):
+        return plain(weights, inputs, activation)
+
+    close(jax.jit(fast)(weights, inputs), slow(weights, inputs))
+    close(*(jax.jit(jax.grad(value(function), (0, 1)))(weights, inputs) for function in (fast, slow)))
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_row_weighs_in_the_gradient_of_the_weights_and_not_in_that_of_the_inputs(outputs):
+    weights, inputs, _ = drawn(3, 8, 8, outputs)
+    learns = jnp.asarray(np.random.default_rng(1).choice([0.0, 1.0, 1.7], inputs.shape[1]), jnp.float32)
+    of_weights, of_inputs = jax.jit(jax.grad(lambda *at: network.network(*at, learns).sum(), (0, 1)))(weights, inputs)
+    close(of_weights, jax.jit(jax.grad(lambda w: (plain(w, inputs, network.ELU) * learns).sum()))(weights))
+    close(of_inputs, jax.jit(jax.grad(lambda x: plain(weights, x, network.ELU).sum()))(inputs))
+
+
+def test_a_rollout_of_the_engine_has_the_gradient_of_the_plain_network():
+    weights, _, _ = drawn(2, 8, 1)
+    world, terms = World(lead=(2,), lots=False), Terms(holding=1.0, lost_sale=9.0)
+    demand = jnp.asarray(np.random.default_rng(2).gamma(2.0, 2.5, (12, 20)), jnp.float32)
+    begin = State(jnp.full((20, 1), 6.0), jnp.zeros(20), jnp.full((20, 2), 4.0))
+
+    def cost(weights, function):
+        def one(state, demand):
+            def wanted(seen):
+                columns = jnp.stack([seen.shelf[:, 0], seen.outstanding[:, 0]]) / 5.0
+                return jax.nn.softplus(function(weights, columns)[0] + 2.0)[:, None]
+
+            state, flow = step(world, wanted, terms, state, Period(demand))
+            return state, flow.profit
+
+        return -jax.lax.scan(one, begin, demand)[1].mean()
+
+    def slow(weights, inputs):
+        return plain(weights, inputs, network.ELU)
+
+    close(
+        *(
+            jax.jit(jax.value_and_grad(cost), static_argnums=1)(weights, function)
+            for function in (network.network, slow)
+        )
+    )
+
+
+def test_only_the_inputs_are_kept_for_the_way_back():
+    weights, inputs, _ = drawn(4, 16, 16, 1, rows=96)
+    kept = jax.tree.leaves(jax.vjp(network.network, weights, inputs)[1])
+    assert sum(leaf.size for leaf in kept if 96 in leaf.shape) == inputs.size
+
+
+def test_the_exponential_is_right_to_1e_6_compiled_too():
+    x = jnp.concatenate([jnp.linspace(-40.0, 0.0, 100_001), jnp.asarray([-1e30])])
+    for function in (network.exp_of_negative, jax.jit(network.exp_of_negative)):
+        assert float(jnp.abs(function(x) - jnp.exp(x)).max()) < 1e-6
+
+
+def test_a_slope_is_that_of_the_value():
+    x = jnp.asarray([-5.0, -1.0, -0.1, 0.1, 3.0])
+    for activation, function in PLAIN.items():
+        slope = jax.vjp(function, x)[1](jnp.ones_like(x))[0]
+        np.testing.assert_allclose(activation.slope(activation.value(x)), slope, rtol=1e-4, atol=1e-5)
+
+
+def test_the_weights_of_a_seed_are_its_own_and_the_last_layer_starts_small():
+    one, again, other = (network.weights_of((4, 32, 1), seed) for seed in (1, 1, 2))
+    close(one, again)
+    assert (one[0][0] != other[0][0]).any()
+    assert float(jnp.abs(one[1][0]).max()) < 0.1 < float(jnp.abs(one[0][0]).max())
