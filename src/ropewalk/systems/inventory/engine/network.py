@@ -23,6 +23,7 @@ import numpy as np
 
 Array = Any
 Weights = tuple[tuple[Array, Array], ...]  # layers: [C,X], [C,C], ..., [S,C], each with a bias [C] or [S]
+Weigh = Callable[[Array, Any], Array]
 OPTIONS = {"xla_cpu_prefer_vector_width": 512}
 """compiler_options of the jax.jit around a training: the widest vectors that the processor has (XLA takes half of AVX-512)."""
 
@@ -69,10 +70,13 @@ def weights_of(sizes: Sequence[int], seed: int, last: float = 0.1) -> Weights:
     return tuple(layers)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(3,))
-def network(weights: Weights, inputs: Array, learns: Array = None, activation: Activation = ELU) -> Array:
+@partial(jax.custom_vjp, nondiff_argnums=(3, 4))
+def network(
+    weights: Weights, inputs: Array, learns: Any = None, activation: Activation = ELU, weigh: Weigh | None = None
+) -> Array:
     """[S,B] of inputs [X,B]. `learns` [B]: weight of each row in the gradient of the weights (None: 1); the gradient of the
-    inputs is whole. Reverse mode only."""
+    inputs is whole. Where that weight hangs on what the network says, `weigh(outputs, learns)` gives it, [B]; `learns` is then
+    whatever `weigh` needs besides. Reverse mode only."""
     return _output(weights, _layers(weights, inputs, activation))
 
 
@@ -89,12 +93,16 @@ def _output(weights: Weights, layers: list[Array]) -> Array:
     return weight @ layers[-1] + bias[:, None]
 
 
-def _forward(weights: Weights, inputs: Array, learns: Array, activation: Activation) -> tuple[Array, tuple]:
-    return network(weights, inputs, learns, activation), (weights, inputs, learns)
+def _forward(
+    weights: Weights, inputs: Array, learns: Any, activation: Activation, weigh: Weigh | None
+) -> tuple[Array, tuple]:
+    outputs = network(weights, inputs, learns, activation)
+    return outputs, (weights, inputs, learns, None if weigh is None else outputs)
 
 
-def _backward(activation: Activation, kept: tuple, slope: Array) -> tuple[Weights, Array, Array]:
-    weights, inputs, learns = kept
+def _backward(activation: Activation, weigh: Weigh | None, kept: tuple, slope: Array) -> tuple[Weights, Array, Any]:
+    weights, inputs, learns, outputs = kept
+    share = learns if weigh is None else weigh(outputs, learns)
     layers = _layers(weights, inputs, activation)
     slopes = []
     for (weight, _), layer, above in zip(
@@ -102,11 +110,11 @@ def _backward(activation: Activation, kept: tuple, slope: Array) -> tuple[Weight
     ):
         if above is not None:
             slope = slope * activation.slope(above)
-        counted = slope if learns is None else slope * learns
+        counted = slope if share is None else slope * share
         single = len(slope) == 1  # a product with one row or column is quicker the other way round
         slopes.append(((layer @ counted.T).T if single else counted @ layer.T, counted.sum(1)))
         slope = weight.T * slope if single else weight.T @ slope
-    return tuple(reversed(slopes)), slope, None if learns is None else jnp.zeros_like(learns)
+    return tuple(reversed(slopes)), slope, jax.tree.map(jnp.zeros_like, learns)
 
 
 network.defvjp(_forward, _backward)

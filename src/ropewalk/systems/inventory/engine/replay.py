@@ -65,8 +65,9 @@ def replay(
 
     def block(items: slice) -> _Block:
         part = _whole(demand[:, items], "demand", items.start)
-        kind = _kind(plan, int(part.max(initial=0)), items)
-        rows = np.empty((plan.periods, plan.width), kind.units)
+        most = int(part.max(initial=0))
+        kind = _kind(plan, most, items)
+        rows = np.empty((plan.periods, plan.width), np.uint8 if most < 256 else kind.units)
         rows[:, : part.shape[1]], rows[:, part.shape[1] :] = part, 0
         history = jnp.asarray(rows)
         return kind, lambda level, cap: on_history(kind, history, level, cap)
@@ -163,24 +164,23 @@ def _kind(plan: _Plan, most: int, items: slice) -> Kind:
 
 
 def _padded(values: np.ndarray, width: int, units: Any) -> np.ndarray:
-    """[width], with zeros, and what is greater than the units can count at their greatest."""
-    room = np.zeros(width, units)
-    room[: len(values)] = np.minimum(values, np.iinfo(units).max)
+    """[...,width], with zeros, and what is greater than the units can count at their greatest."""
+    room = np.zeros((*values.shape[:-1], width), units)
+    room[..., : values.shape[-1]] = np.minimum(values, np.iinfo(units).max)
     return room
 
 
 def _gathered(plan: _Plan, threads: int, block: Callable[[slice], _Block]) -> Totals:
-    """All blocks. A block says what to compile, and what runs a candidate's level and cap [B] to sums [cuts,5,B]."""
-    totals = np.zeros((4, len(plan.level), plan.items), np.int64)
+    """All blocks. A block says what to compile, and what runs levels and caps [Q,B] to units [Q,cuts,4,B]."""
+    totals = np.zeros((len(plan.level), 4, plan.items), np.int64)
 
     def fill(items: slice) -> None:
         kind, run = block(items)
-        for q in range(len(plan.level)):  # one after the other, while the demand of the block is in the cache
-            level = _padded(plan.level[q, items], plan.width, kind.units)
-            cap = None if plan.cap is None else _padded(plan.cap[q, items], plan.width, kind.units)
-            for sums in np.asarray(run(level, cap))[plan.warm > 0 :]:  # of the cuts from `warm` on
-                available, served, demand, owed = sums[:4, : items.stop - items.start].astype(np.int64)
-                totals[:, q, items] += [served, 0 * served if kind.waits else demand - served, available - served, owed]
+        level = _padded(plan.level[:, items], plan.width, kind.units)
+        cap = None if plan.cap is None else _padded(plan.cap[:, items], plan.width, kind.units)
+        units = np.asarray(run(level, cap))
+        for cut in range(plan.warm > 0, units.shape[1]):  # from `warm` on
+            totals[:, :, items] += units[:, cut, :, : items.stop - items.start]
 
     parts = [slice(begin, min(begin + plan.width, plan.items)) for begin in range(0, plan.items, plan.width)]
     if threads == 1:
@@ -189,5 +189,5 @@ def _gathered(plan: _Plan, threads: int, block: Callable[[slice], _Block]) -> To
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(fill, parts))
-    served, lost, left, owed = totals[:, 0] if plan.single else totals
+    served, lost, left, owed = totals[0] if plan.single else totals.swapaxes(0, 1)
     return Totals(served, lost, left, owed, plan.periods - plan.warm)

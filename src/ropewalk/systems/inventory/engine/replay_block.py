@@ -25,7 +25,7 @@ from ropewalk.systems.inventory.engine import draws
 from ropewalk.systems.inventory.engine.network import OPTIONS
 
 Array = Any
-CHUNK = range(12, 21)  # how many periods it pays to compile in a row
+CHUNK = 16  # periods compiled in a row, at least: with fewer XLA does not copy a chunk of history into the cache first
 _ONCE = np.int32(1)  # as data: a loop that XLA knows to run once is taken apart, and with it what makes XLA store
 
 
@@ -64,26 +64,30 @@ class _Sums(NamedTuple):
 
 
 def on_history(kind: Kind, history: Array, level: Array, cap: Array) -> Array:
-    """[cuts,5,B] sums (`_Sums`, and one more of no meaning) on a history [T,B] under levels and caps [B]."""
-    return _on_history(kind, _ONCE, history, level, cap)
+    """[Q,cuts,4,B] units, from cut to cut: served, lost, left and owed, on a history [T,B] under levels and caps [Q,B]. One
+    candidate after the other, while the history is in the cache."""
+    return _on_history(kind, _ONCE, history, level, cap)[0]
 
 
 def on_draws(
     kind: Kind, tables: draws.Tables, seed: Array, first: Array, law: Array, level: Array, cap: Array
 ) -> Array:
     """The same on demand drawn for the B items from `first` on, item b by law[b] of the tables."""
-    return _on_draws(kind, tables.bits, _ONCE, seed, first, law, tables.cells, level, cap)
+    return _on_draws(kind, tables.bits, _ONCE, seed, first, law, tables.cells, level, cap)[0]
 
 
 @partial(jax.jit, static_argnames=("kind",), compiler_options=OPTIONS)
-def _on_history(kind: Kind, once: Array, history: Array, level: Array, cap: Array) -> Array:
-    return _rolled(kind, once, level, cap, lambda begin, count: jax.lax.dynamic_slice_in_dim(history, begin, count))
+def _on_history(kind: Kind, once: Array, history: Array, level: Array, cap: Array) -> tuple[Array, Array]:
+    def rows(begin: Array, count: int) -> Array:
+        return jax.lax.dynamic_slice_in_dim(history, begin, count).astype(kind.units)
+
+    return jax.lax.map(lambda at: _rolled(kind, once, *at, rows), (level, cap))
 
 
 @partial(jax.jit, static_argnames=("kind", "bits"), compiler_options=OPTIONS)
 def _on_draws(
     kind: Kind, bits: int, once: Array, seed: Array, first: Array, law: Array, cells: Array, level: Array, cap: Array
-) -> Array:
+) -> tuple[Array, Array]:
     key = draws.keys(seed, jnp.arange(len(law), dtype=jnp.uint32) + first)
     tables = draws.Tables(cells, bits)
 
@@ -93,17 +97,19 @@ def _on_draws(
         words = jax.lax.scan(lambda _, time: (None, draws.word(key, time)), None, times)[1]
         return jax.lax.scan(lambda _, word: (None, draws.demand(tables, law, word).astype(kind.units)), None, words)[1]
 
-    return _rolled(kind, once, level, cap, drawn)
+    return jax.lax.map(lambda at: _rolled(kind, once, *at, drawn), (level, cap))
 
 
-def _rolled(kind: Kind, once: Array, level: Array, cap: Array, rows: Callable[[Array, int], Array]) -> Array:
-    """[cuts,5,B] sums from cut to cut, of demands rows(begin, count) [count,B], and in the last place what `_used` says."""
+def _rolled(
+    kind: Kind, once: Array, level: Array, cap: Array, rows: Callable[[Array, int], Array]
+) -> tuple[Array, Array]:
+    """[cuts,4,B] as on_history says, of demands rows(begin, count) [count,B] under a level and a cap [B]; and `_used`."""
     chunk, zero = _chunk(kind), jnp.zeros(level.shape, jnp.uint32)
-    state, found = _start(kind, level, chunk), []
+    state, found, used = _start(kind, level, chunk), [], zero[0]
     for begin, end in itertools.pairwise(kind.cuts):
         whole = (end - begin) // chunk
         rest = end - begin - whole * chunk
-        sums, used = _Sums(zero, zero, zero, zero), zero
+        sums = _Sums(zero, zero, zero, zero)
 
         def some(at: Array, so_far: tuple, count: int, first: int) -> tuple[_State, _Sums]:
             state, sums = _periods(kind, so_far[0], cap, rows(first + at * chunk, count))
@@ -115,21 +121,21 @@ def _rolled(kind: Kind, once: Array, level: Array, cap: Array, rows: Callable[[A
         if rest:
             state, sums = jax.lax.fori_loop(0, once, partial(some, count=rest, first=end - rest), (state, sums))
             used = used + _used(state)
-        found.append(jnp.stack([*sums, used]))
-    return jnp.stack(found)
+        lost = zero if kind.waits else sums.demand - sums.served
+        found.append(jnp.stack([sums.served, lost, sums.available - sums.served, sums.owed]))
+    return jnp.stack(found), used
 
 
 def _chunk(kind: Kind) -> int:
-    """Periods compiled in a row: no fewer than an order is on its way, and such that few are left over at the cuts."""
+    """Periods compiled in a row: more than an order is on its way, and such that few are left over at the cuts."""
+    least = max(CHUNK, kind.lead + 1)
     lengths = [end - begin for begin, end in itertools.pairwise(kind.cuts)]
-    return min(
-        (max(size, kind.lead + 1) for size in CHUNK[::-1]), key=lambda size: sum(length % size for length in lengths)
-    )
+    return min(range(least, least + 6), key=lambda size: sum(length % size for length in lengths))
 
 
 def _used(state: _State) -> Array:
-    """[B] a number that takes every array of the state to compute: what nobody reads XLA does not store."""
-    return _wide(jax.tree.leaves(state))
+    """A number that takes every array of the state to know: what nobody reads XLA does not store."""
+    return _wide([row[0] for row in jax.tree.leaves(state)])
 
 
 def _start(kind: Kind, level: Array, chunk: int) -> _State:

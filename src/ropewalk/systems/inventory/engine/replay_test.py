@@ -19,7 +19,7 @@ TERMS = step.Terms(holding=1.25, lost_sale=7.5, backlog=3.25)
 @pytest.fixture(autouse=True)
 def brief(monkeypatch):
     """A few periods in a row compile sooner; one test below takes them as they are."""
-    monkeypatch.setattr(replay_block, "CHUNK", range(3, 6))
+    monkeypatch.setattr(replay_block, "CHUNK", 3)
 
 
 def stepped(world, demand, level, cap, warm):
