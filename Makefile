@@ -41,9 +41,11 @@ check: .venv/ready-inventory,demo,s3,postgres,test,check
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python docs/reference.py --check
+	@$(BIN)/python docs/pictures.py --check
 
 docs: .venv/ready-inventory,demo,s3,postgres,test,check
 	@$(BIN)/python docs/reference.py
+	@$(BIN)/python docs/pictures.py
 
 bench: .venv/ready-inventory,demo,s3,postgres,test
 	@$(BIN)/python benchmarks/run.py

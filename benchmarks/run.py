@@ -1,6 +1,6 @@
 """Run the benchmarks one after the other and keep what they print in docs/results/figures.md.
 
-    python benchmarks/run.py            lane, store, serving, predict: about five minutes
+    python benchmarks/run.py            lane, store, serving, predict, order_plan: about six minutes
     python benchmarks/run.py --all      and the long ones: coverage of intervals, false alarms, a thousand kills
 
 Every script prints its figure, the anchor's and the ratio from one run; the load of the machine stands above them, since
@@ -15,7 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "docs" / "results" / "figures.md"
-QUICK = ("lane", "store", "serving", "predict")
+QUICK = ("lane", "store", "serving", "predict", "order_plan")
 LONG = ("bootstrap_coverage", "false_alarms", "kills")
 
 

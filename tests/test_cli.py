@@ -271,6 +271,68 @@ def test_a_reader_that_leaves_is_no_error(world):
 
 # -- systems of one's own --
 
+BENCH = """
+from typing import Annotated
+from ropewalk.config import Settings, setting
+from ropewalk.types import Bench
+from dataclasses import replace
+
+class Toss(Settings):
+    chance: float = setting(0.5, "Chance of heads.", unit="share", low=0, high=1)
+    side: str | None = setting(None, "What is counted.")
+
+def count(bench: Bench, toss: Toss, *, times: Annotated[int, "how often", "N"] = 3, out: Annotated[str | None, "a file"] = None) -> int:
+    \"\"\"Expected heads.\"\"\"
+    bench.note("counting")
+    if out:
+        bench.write(out, b"done")
+    bench.show({"heads": toss.chance * times, "side": toss.side, "seed": bench.seed}, f"{toss.chance * times:g} heads")
+
+system = replace(system, commands={"count": count})
+"""
+
+
+def test_a_command_that_needs_no_store_has_the_fields_of_its_record_as_options(shell, tmp_path):
+    (tmp_path / "mine.py").write_text(Path(COIN).read_text() + BENCH)
+    (tmp_path / "toss.yaml").write_text("chance: 0.25\nside: tails\n")
+    assert shell("mine.py", "count") == (0, "1.5 heads\n", "counting\n")
+    code, out, err = shell(
+        "mine.py", "count", "--toss", "toss.yaml", "--times", "8", "--side", "2024", "--seed", "3", "--json", "--quiet"
+    )
+    assert (code, json.loads(out), err) == (0, {"heads": 2.0, "side": "2024", "seed": 3}, "")
+    assert shell("mine.py", "count", "--out", "made.txt", "--quiet")[0] == 0
+    assert sorted(p.name for p in tmp_path.iterdir() if p.suffix not in (".py", ".yaml")) in (
+        ["made.txt"],
+        ["__pycache__", "made.txt"],
+    )
+    helped = shell("mine.py", "count", "--help")[1]
+    assert "--chance N  " in helped
+    assert "Chance of heads (share; default: 0.5)" in helped
+    assert "--store" not in helped
+    assert (
+        "the toss: chance: must be less than or equal to 1 (given: 2)" in shell("mine.py", "count", "--chance", "2")[2]
+    )
+    assert "Did you mean --chance?" in shell("mine.py", "count", "--chanc", "1")[2]
+    assert "invalid int value: 'x'" in shell("mine.py", "count", "--times", "x")[2]
+    (tmp_path / "toss.yaml").write_text("chanc: 0.25\n")
+    assert (
+        "toss.yaml: there is no setting 'chanc'. Did you mean 'chance'?"
+        in shell("mine.py", "count", "--toss", "toss.yaml")[2]
+    )
+
+
+def test_a_command_whose_package_is_missing_says_what_to_install():
+    program = (
+        "import sys; sys.modules['jax'] = None\nfrom ropewalk.cli import main\n"
+        "sys.exit(main(['inventory', 'solve', '--demand', 'poisson:5', '--penalty', '4']))"
+    )
+    done = python("-c", program)
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == "ropewalk: there is no package 'jax'. The system 'inventory' needs it: pip install 'ropewalk[inventory]'.\n"
+    )
+
 
 def test_a_system_with_a_mistake_in_its_file_is_told_the_line(shell, tmp_path):
     (tmp_path / "mine.py").write_text("def data(:\n")

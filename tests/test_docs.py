@@ -18,6 +18,7 @@ import ropewalk
 from ropewalk import api, catalogue, errors
 from ropewalk.cli import VERBS, command_parser, parser
 from ropewalk.config import describe, load
+from ropewalk.systems.inventory.instance import Instance
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -189,7 +190,8 @@ def test_settings_named_in_the_docs_exist():
             assert name in known or name == "head", f"{read(page)} sets {name}"  # `head` is shown as a mistake
     for page in (ROOT / "README.md", DOCS / "inventory.md"):
         for body in fences(page, "yaml"):
-            load(catalogue.find("inventory").config, values=yaml.safe_load(body))
+            record = Instance if body.startswith("# item.yaml") else catalogue.find("inventory").config
+            load(record, values=yaml.safe_load(body))
 
 
 def names(system: str) -> list[str]:
@@ -197,11 +199,13 @@ def names(system: str) -> list[str]:
 
 
 def test_every_column_of_the_order_plan_is_described():
+    from ropewalk.systems.inventory.bulk.files import ORDERS
+    from ropewalk.systems.inventory.bulk.table import COLUMNS as GIVEN
     from ropewalk.systems.inventory.data_contracts import ITEMS, SALES
     from ropewalk.systems.inventory.orders import COLUMNS
 
     text = (DOCS / "inventory.md").read_text()
-    for name in (*COLUMNS, *SALES.names, *ITEMS.names):
+    for name in (*COLUMNS, *SALES.names, *ITEMS.names, *ORDERS, *(column.name for column in GIVEN)):
         assert f"`{name}`" in text, name
 
 

@@ -25,7 +25,7 @@ from ropewalk.errors import MissingError
 from ropewalk.lifecycle import inspect
 from ropewalk.lifecycle.lane import Console, Lane, doubting
 from ropewalk.store import GcReport, open_store
-from ropewalk.types import Dataset, Finding, Job, Plan, Release, Report, Run, System
+from ropewalk.types import Bench, Dataset, Finding, Job, Plan, Release, Report, Run, System
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -115,6 +115,11 @@ def desk(
         )
         with p.lane.job("command", "command") as job:
             yield Desk(config, job, lambda: _events(found, p.lane), _write, show)
+
+
+def bench(show: Callable[[Mapping[str, Any], str], None] = lambda *_: None, seed: int = 0, quiet: bool = True) -> Bench:
+    """A bench for a system's command that needs no store."""
+    return Bench(seed, Console(quiet).say, _write, show)
 
 
 def _write(path: str | Path, data: bytes) -> None:

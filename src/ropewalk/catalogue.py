@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -40,8 +42,15 @@ def describe() -> dict[str, str]:
 
 def find(name: str) -> System[Any]:
     """The system called `name`. MissingError says what there is, or which extra to install."""
-    try:
+    with extras_of(name):
         return _attribute(*_module(name))
+
+
+@contextmanager
+def extras_of(name: str) -> Iterator[None]:
+    """Whatever is imported inside: MissingError says which extra to install where a package is not there."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing in ("", "ropewalk"):

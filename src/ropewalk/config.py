@@ -96,8 +96,9 @@ def load(
     file: str | Path | None = None,
     sets: Iterable[str] = (),
     values: Mapping[str, Any] | None = None,
+    called: str = "the configuration",
 ) -> S:
-    """`base`, then the YAML file, then Python values, then `key=value` strings; the last one wins.
+    """`base`, then the YAML file, then Python values, then `key=value` strings; the last one wins. `called`: its name in errors.
 
     Raises ConfigError with one line a problem: unknown names with the nearest known one, wrong types and bounds with
     the value that was given.
@@ -111,7 +112,7 @@ def load(
     try:
         return model.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError(_sentences(model, error), str(file) if file and not sets else "the configuration") from None
+        raise ConfigError(_sentences(model, error), str(file) if file and not sets else called) from None
 
 
 def _from_yaml(file: str | Path) -> dict[str, Any]:

@@ -315,6 +315,16 @@ class System(Generic[Config]):
 
 
 @dataclass(frozen=True, slots=True)
+class Bench:
+    """What a command of a system is lent that needs no store: a seed, who is told, and where results go."""
+
+    seed: int
+    note: Callable[[str], None]  # tell a person one sentence, on the way
+    write: Callable[[str | Path, bytes], None]  # a file, the whole of it or nothing
+    show: Callable[[Mapping[str, Any], str], None]  # the result: for programs, and as a text for people
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome(Generic[Config]):
     """What `outputs` may use: the end of a life. It writes files for people into `folder`."""
 

@@ -106,14 +106,18 @@ def add_common(sub: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--index", metavar="URL", help="postgresql://... (default: $ROPEWALK_INDEX or SQLite beside the store)"
     )
-    group.add_argument("--json", action="store_true", help="the result as JSON on stdout, and nothing else there")
-    group.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    add_showing(group)
     if sub.prog.split()[-1] not in WITHOUT_SYSTEM:
         group.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
         group.add_argument(
             "--workers", type=int, default=1, metavar="N", help="processes for parallel parts (default: 1)"
         )
         group.add_argument("--threads", type=int, default=None, metavar="N", help="threads of one stage (default: 2)")
+
+
+def add_showing(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--json", action="store_true", help="the result as JSON on stdout, and nothing else there")
+    group.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
 def _add_own(verb: str, sub: argparse.ArgumentParser) -> None:

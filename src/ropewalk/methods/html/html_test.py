@@ -6,6 +6,7 @@ import math
 import re
 from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -98,6 +99,20 @@ def test_a_drawing_can_be_read_as_words():
     assert 'role="img"' in drawn
     assert "<title>price: 25\u202f%</title>" in drawn
     assert "<details>" in drawn
+
+
+def test_figures_can_be_a_file_of_their_own():
+    one = html.line(
+        "Sales & <orders>", [1, 2], [html.Series("units", [1, 2]), html.Series("plan", [2, 2], style="dash")]
+    )
+    text = html.drawing(one, html.line("Stock", [1, 2], [html.Series("units", [3, 4])]))
+    root = ElementTree.fromstring(text)
+    said = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"Sales & <orders>", "Stock", "units", "plan"} <= set(said)
+    assert "prefers-color-scheme:dark" in text
+    wide, tall = (float(v) for v in root.attrib["viewBox"].split()[2:])
+    assert wide > 2 * axes.WIDTH
+    assert tall > axes.HEIGHT
 
 
 def test_a_line_has_a_gap_where_nothing_is_known():

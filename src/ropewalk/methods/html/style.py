@@ -1,6 +1,6 @@
 """How pages look, and the few lines of script that they use. Colours hold 4.5 : 1 on their ground."""
 
-CSS = """
+PALETTE = """
 :root{color-scheme:light dark;--ground:#faf9f6;--sheet:#fff;--ink:#1d2733;--soft:#56616e;--line:#dcdfe3;
 --grid:#e8eaed;
 --c1:#1868ab;--c2:#b9560f;--c3:#0d7f6b;--c4:#7a4bb0;--c5:#8a6a00;--c6:#626c78;
@@ -10,7 +10,26 @@ CSS = """
 --grid:#2a343f;--c1:#6cb2f0;--c2:#f0a066;--c3:#5ecdb4;--c4:#c4a2f0;--c5:#dfc055;--c6:#a5afba;
 --good:#7fd6a0;--info:#86bff5;--warning:#f2bf62;--error:#ff9d94;
 --good-bg:#173325;--info-bg:#173049;--warning-bg:#3b2e12;--error-bg:#43201e}}
-*{box-sizing:border-box}
+"""
+
+MARKS = """
+svg text{font:12px system-ui,sans-serif;
+fill:var(--soft)}
+svg .name{fill:var(--ink)}svg .grid-line{stroke:var(--grid)}svg .axis{stroke:var(--soft)}
+svg .rule{stroke:var(--soft);stroke-dasharray:4 3}
+.s1{--c:var(--c1)}.s2{--c:var(--c2)}.s3{--c:var(--c3)}.s4{--c:var(--c4)}.s5{--c:var(--c5)}.s6{--c:var(--c6)}
+svg .good,svg .info,svg .warning,svg .error{--c:var(--tone)}
+svg .line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}svg .dash{stroke-dasharray:5 4}
+svg .band{fill:var(--c);opacity:.16}svg .fill{fill:var(--c)}svg .mark{fill:var(--c);stroke:var(--sheet);
+stroke-width:1.5}
+svg .hit{fill:var(--c);opacity:0}svg .hit:hover{opacity:1}
+svg .whisker{stroke:var(--c);stroke-width:1.5}
+.end{text-anchor:end}.mid{text-anchor:middle}
+"""
+
+CSS = (
+    PALETTE
+    + """*{box-sizing:border-box}
 body{margin:0 auto;max-width:68rem;padding:1.5rem clamp(1rem,4vw,2.5rem) 3rem;background:var(--ground);
 color:var(--ink);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;text-wrap:pretty}
@@ -64,21 +83,15 @@ color:var(--soft)}
 .key li{display:flex;align-items:center;gap:.4em}.key svg{width:1.5em;height:.8em}
 svg.chart{display:block;width:100%;max-width:32rem;height:auto;margin:auto;overflow:visible}
 svg.wide{max-width:none;min-width:40rem}.draw{overflow-x:auto}figcaption span{font-weight:400;color:var(--soft)}
-svg text{font:12px system-ui,sans-serif;
-fill:var(--soft)}
-svg .name{fill:var(--ink)}svg .grid-line{stroke:var(--grid)}svg .axis{stroke:var(--soft)}
-svg .rule{stroke:var(--soft);stroke-dasharray:4 3}
-.s1{--c:var(--c1)}.s2{--c:var(--c2)}.s3{--c:var(--c3)}.s4{--c:var(--c4)}.s5{--c:var(--c5)}.s6{--c:var(--c6)}
-svg .good,svg .info,svg .warning,svg .error{--c:var(--tone)}
-svg .line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}svg .dash{stroke-dasharray:5 4}
-svg .band{fill:var(--c);opacity:.16}svg .fill{fill:var(--c)}svg .mark{fill:var(--c);stroke:var(--sheet);
-stroke-width:1.5}
-svg .hit{fill:var(--c);opacity:0}svg .hit:hover{opacity:1}
-svg .whisker{stroke:var(--c);stroke-width:1.5}
-.end{text-anchor:end}.mid{text-anchor:middle}
-@media print{body{max-width:none;background:#fff}.scroll,figure,.card{break-inside:avoid}.pick{display:none}}
+"""
+    + MARKS[1:]
+    + """@media print{body{max-width:none;background:#fff}.scroll,figure,.card{break-inside:avoid}.pick{display:none}}
 @media(max-width:40rem){body{padding-top:1rem}}
 """
+)
+
+# Of a drawing that is a file of its own.
+DRAWING = PALETTE[1:] + MARKS[1:] + ".title{font-size:14px;font-weight:600;fill:var(--ink)}.ground{fill:var(--sheet)}"
 
 SCRIPT = """
 for(const p of document.querySelectorAll('.picker')){const s=p.querySelector('select'),a=p.querySelectorAll('.panel');

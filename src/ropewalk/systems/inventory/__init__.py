@@ -6,8 +6,9 @@ The decision is learned by replaying history through a simulator, and compared w
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
+from ropewalk.systems.inventory.commands import COMMANDS
 from ropewalk.systems.inventory.config import Config, small
 from ropewalk.systems.inventory.contract import ANSWER, REQUEST
 from ropewalk.types import Check, Dataset, HeldOut, Job, Model, Outcome, Report, Snapshot, System
@@ -57,20 +58,6 @@ def _checks(config: Config, dataset: Dataset) -> tuple[Check, ...]:
     return checks(config, dataset)
 
 
-def _actuals(
-    desk: Any,
-    *,
-    sales: Annotated[str | None, "newer sales: file, folder, s3://... (default: those of the live release)"] = None,
-    orders: Annotated[str | None, "orders as they were placed: date, item, ordered"] = None,
-    out: Annotated[str, "the table: .parquet, .csv or .arrow (default: actuals.parquet)"] = "actuals.parquet",
-    again: Annotated[bool, "also what is known already: the sales were corrected"] = False,
-) -> int:
-    """From newer sales, what came true of past answers: the table that `truths` takes."""
-    from ropewalk.systems.inventory.commands import write_actuals
-
-    return write_actuals(desk, sales, orders, out, again)
-
-
 system = System(
     name="inventory",
     about="Decides what to order now, item by item, so that profit is highest.",
@@ -87,6 +74,6 @@ system = System(
     work=lambda config: config.steps * config.batch_items,
     unit="items x gradient steps",
     checks=_checks,
-    commands={"actuals": _actuals},
+    commands=COMMANDS,
     extras=("inventory",),
 )

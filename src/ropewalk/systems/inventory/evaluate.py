@@ -15,15 +15,15 @@ from ropewalk.methods.stats.bootstrap import Interval, paired_interval
 from ropewalk.systems.inventory import forecast as forecasts
 from ropewalk.systems.inventory.model import LEARNED, InventoryModel, Ruled
 from ropewalk.systems.inventory.panel import Panel, cut_periods, take_periods
+from ropewalk.systems.inventory.panel_replay import earned
 from ropewalk.systems.inventory.requests import dates_of, panel_of, replayed
-from ropewalk.systems.inventory.sim import earned
 from ropewalk.types import Dataset, Job, Metric, Report
 
 if TYPE_CHECKING:
     import polars as pl
 
     from ropewalk.systems.inventory.config import Config
-    from ropewalk.systems.inventory.sim import Replay
+    from ropewalk.systems.inventory.panel_replay import Replay
 
 Array = np.ndarray
 FACTORS = (0.5, 1.0, 2.0)
@@ -90,7 +90,7 @@ def name_of(model: InventoryModel) -> str:
 def replay_all(model: InventoryModel, part: Panel, known: Any, job: Job) -> dict[str, Replay]:
     """Every classic rule of the model, and its learned policy, on the same weeks from the same stock."""
     from ropewalk.systems.inventory import learned
-    from ropewalk.systems.inventory.sim import replay
+    from ropewalk.systems.inventory.panel_replay import replay
 
     policies: dict[str, Any] = {rule.name: rule.policy(part.item, part.site) for rule in model.rules}
     policies[LEARNED] = learned.policy(model.learned)
@@ -119,8 +119,8 @@ def figures(part: Panel, replay: Replay) -> dict[str, Array]:
     return {
         "profit_usd": earned(part, replay),
         "lost_units": flow.lost,
-        "mean_stock_units": flow.stock / part.shape[1],
-        "fill_rate": flow.sales / max(part.demand.sum(), 1.0),
+        "mean_stock_units": flow.left / part.shape[1],
+        "fill_rate": flow.served / max(part.demand.sum(), 1.0),
         "order_lines": flow.lines,
     }
 
@@ -242,7 +242,7 @@ def at_costs(known: Any, records: Panel) -> Any:
 
 def _cell(model: InventoryModel, records: Panel, known: Any, rule: Ruled, seed: int) -> dict[str, Any]:
     from ropewalk.systems.inventory import learned
-    from ropewalk.systems.inventory.sim import replay
+    from ropewalk.systems.inventory.panel_replay import replay
 
     start, stop = cut_periods(records, "replay")
     part = take_periods(records, start, stop)
@@ -281,7 +281,7 @@ def week_table(
     }
     for suffix, replay, profit in (("model", model, earned_model), ("rule", rule, earned_rule)):
         flow = replay.flow
-        parts = {"sales": flow.sales, "lost": flow.lost, "stock": flow.stock, "ordered": flow.ordered, "profit": profit}
+        parts = {"sales": flow.served, "lost": flow.lost, "stock": flow.left, "ordered": flow.ordered, "profit": profit}
         columns |= {f"{name}_{suffix}": values.ravel() for name, values in parts.items()}
     return pl.DataFrame(columns).with_columns(pl.col("date").cast(pl.Date))
 
@@ -332,7 +332,7 @@ def advice_table(dataset: Dataset, part: Panel, model: Replay, profit: Array) ->
                     "items": len(known),
                     "profit_usd": float(money[known].sum()),
                     "lost_units": float(found.flow.lost[known].sum()),
-                    "mean_stock_units": float(found.flow.stock[known].sum(0).mean()),
+                    "mean_stock_units": float(found.flow.left[known].sum(0).mean()),
                     "order_lines": float(found.flow.lines[known].sum()),
                 }
                 for name, (found, money) in figures_of.items()
@@ -343,15 +343,8 @@ def advice_table(dataset: Dataset, part: Panel, model: Replay, profit: Array) ->
 
 def replay_orders(part: Panel, orders: Array) -> Replay:
     """Orders [I,T] that were placed, replayed like a policy's. An order that was placed could be placed."""
-    from ropewalk.systems.inventory import sim
+    from ropewalk.systems.inventory.panel_replay import replay
     from ropewalk.systems.inventory.rules import Order
 
-    terms, state, periods = sim.terms_of(part), sim.start_of(part), sim.periods_of(part, None)
-    flows = []
-    for t in range(part.shape[1]):
-        order = Order(orders[:, t], (orders[:, t] > 0).astype(float))
-        period = sim.Period(periods.demand[t], periods.price[t], np.ones(part.shape[0]), None)
-        state, flow = sim.step(lambda *_, order=order: order, terms, state, period, np)
-        flows.append(flow)
-    stacked = sim.Flow(*(np.stack(column, axis=1) for column in zip(*flows, strict=True)))
-    return sim.Replay(stacked, sim.credit(terms, state), state)
+    always = replace(part, review=np.ones(part.shape, bool))
+    return replay(always, lambda seen: Order(seen.known, 1.0 * (seen.known > 0)).by_source, orders.T)

@@ -16,13 +16,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ropewalk.systems.inventory.features import AT, in_blocks, product
 from ropewalk.systems.inventory.forecast import Forecast, outlook_of_blocks
 from ropewalk.systems.inventory.rules import Known, Levels, Order, Reach, forecast_levels, place, reach
+
+if TYPE_CHECKING:
+    from ropewalk.systems.inventory.engine.step import Policy, Seen
 
 Array = Any
 FIXED_INPUTS = 8  # besides the features
@@ -80,9 +83,9 @@ def columns(parts: Sequence[Array], xp: ModuleType = np) -> Array:
     return np.array(parts).T if xp is np else xp.stack(parts, axis=-1)
 
 
-def stock_of(on_hand: Array, pipeline: Array, xp: ModuleType = np) -> Array:
+def stock_of(seen: Seen, xp: ModuleType = np) -> Array:
     """[N,3] on hand, due next, due later: what the network sees of a pipeline of any length."""
-    return columns([on_hand, pipeline[..., 0], pipeline[..., 1:].sum(-1)], xp)
+    return columns([seen.on_hand, seen.outstanding[..., 0], seen.outstanding[..., 1:].sum(-1)], xp)
 
 
 def stock_inputs(protected: Array, stock: Array, xp: ModuleType = np) -> Array:
@@ -133,14 +136,14 @@ def _wide(known: Known) -> Known:
     return Known(*wide)._replace(features=known.features)
 
 
-def policy(model: Learned) -> Any:
-    """As the simulator takes it: the very function that serves answers."""
+def policy(model: Learned) -> Policy:
+    """As the engine takes it: the very function that serves answers."""
 
-    def order(known: Known, on_hand: Array, pipeline: Array) -> Order:
-        known = _wide(known)
-        stock = stock_of(on_hand, pipeline)
+    def order(seen: Seen) -> Order:
+        known = _wide(seen.known)
+        stock = stock_of(seen)
         levels = Levels(*in_blocks(lambda *c: levels_of_rows(model, Known(*c[:-1]), c[-1]), *known, stock))
-        return place(levels, on_hand + pipeline.sum(-1), known)
+        return place(levels, seen.position, known).by_source
 
     return order
 

@@ -21,11 +21,12 @@ import numpy as np
 import optax
 
 from ropewalk.systems.inventory import learned
+from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms
 from ropewalk.systems.inventory.features import FEATURES
 from ropewalk.systems.inventory.learned import FIXED_INPUTS, STATE_INPUTS, Learned, Weights
 from ropewalk.systems.inventory.panel import Panel
-from ropewalk.systems.inventory.rules import Known, Levels, Order, Reach, place, reach, round_order
-from ropewalk.systems.inventory.sim import Period, State, Terms, periods_of, replay, total_profit
+from ropewalk.systems.inventory.panel_replay import periods_of, replay, total_profit
+from ropewalk.systems.inventory.rules import Known, Levels, Order, place, reach, round_order
 
 Array = Any
 SHORT = 200  # steps: below, compiling takes longer than training
@@ -195,19 +196,21 @@ def _batch(settings: Settings, train: Period, items: Items, drawn: Draws) -> tup
     lost, holding, line = drawn.factors
     kept = drawn.kept
     lead = jnp.where(kept, jnp.minimum(own.lead_time, settings.longest_lead), drawn.lead)
-    arrival = jax.nn.one_hot(lead.astype(jnp.int32) - 1, settings.longest_lead)
+    costs = {
+        "holding_usd": own.holding_usd * jnp.where(kept, 1.0, holding),
+        "lost_sale_usd": jnp.where(kept, own.lost_sale_usd, lost * own.lost_sale_usd + (lost - 1.0) * own.margin),
+        "order_cost_usd": own.order_cost_usd * jnp.where(kept, 1.0, line),
+    }
     terms = Terms(
-        own.unit_cost, own.holding_usd * jnp.where(kept, 1.0, holding),
-        jnp.where(kept, own.lost_sale_usd, lost * own.lost_sale_usd + (lost - 1.0) * own.margin),
-        own.order_cost_usd * jnp.where(kept, 1.0, line), arrival,
+        unit_cost=own.unit_cost[:, None], order_cost=costs["order_cost_usd"][:, None], holding=costs["holding_usd"],
+        lost_sale=costs["lost_sale_usd"], salvage=own.unit_cost, lead=lead[:, None],
     )  # fmt: skip
-    known = part.known._replace(cover=part.known.cover - own.lead_time + lead)
-    for name in ("holding_usd", "lost_sale_usd", "order_cost_usd"):
-        known = known._replace(**{name: jnp.broadcast_to(getattr(terms, name), known.cover.shape)})
+    cover = part.known.cover - own.lead_time + lead
+    known = part.known._replace(cover=cover, **{n: jnp.broadcast_to(c, cover.shape) for n, c in costs.items()})
     level = known.mean[0]
     stocks = drawn.stocks * level[:, None]
     due = jnp.arange(1, settings.longest_lead + 1) <= lead[:, None]
-    state = State(stocks[:, 0], stocks[:, 1:] * due)
+    state = State(stocks[:, :1], jnp.zeros_like(lead), stocks[:, 1:] * due)
     return terms, state, part._replace(known=known), level * (own.margin + 0.1)
 
 
@@ -217,11 +220,10 @@ def _profit(weights: Weights, z: float, quantity: float, gate: float, batch: tup
     model, reached = Learned(weights, z, quantity), reach(periods.known, jnp)
     fixed = periods.known.features, learned.economics(periods.known, reached, jnp)
 
-    def order(seen: tuple[Known, Reach, tuple[Array, ...]], on_hand: Array, pipeline: Array) -> Order:
-        known, reached, inputs = seen
-        stock = learned.stock_of(on_hand, pipeline, jnp)
-        levels = learned.levels_at(model, known, reached, inputs, stock, jnp)
-        return soft_place(levels, on_hand + pipeline.sum(-1), known, reached.deviation, gate)
+    def order(seen: Seen) -> Order:
+        known, reached, inputs = seen.known
+        levels = learned.levels_at(model, known, reached, inputs, learned.stock_of(seen, jnp), jnp)
+        return soft_place(levels, seen.position, known, reached.deviation, gate).by_source
 
     profit = total_profit(order, terms, state, periods._replace(known=(periods.known, reached, fixed)))
     return (profit / jnp.sqrt(worth + 0.3)).mean() / periods.demand.shape[0]

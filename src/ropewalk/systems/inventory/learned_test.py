@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 import ropewalk
-from ropewalk.systems.inventory import forecast, learned, learned_fit, sim
+from ropewalk.systems.inventory import forecast, learned, learned_fit
+from ropewalk.systems.inventory.engine.step import Seen
 from ropewalk.systems.inventory.features import BLOCK, Stock, Terms, pack, window_at
 from ropewalk.systems.inventory.forecast_fit import fit
 from ropewalk.systems.inventory.learned_fit import Settings
 from ropewalk.systems.inventory.panel import take_periods, toy_panel
+from ropewalk.systems.inventory.panel_replay import replay
 from ropewalk.systems.inventory.rules import Known, reach
 from ropewalk.systems.inventory.tune import Tuned
 
@@ -62,8 +64,8 @@ def rows_of(records, t=30):
 def test_before_training_it_is_the_rule_itself(setting, states):
     _, _, at = setting
     rule = Tuned("(s, S) on forecast", "shared", np.tile(np.float32([Z, QUANTITY]), (at.choose.shape[0], 1)))
-    by_rule = sim.replay(at.choose, rule.policy(), at.choose_known)
-    by_network = sim.replay(at.choose, learned.policy(learned_fit.chosen(at, states[0])), at.choose_known)
+    by_rule = replay(at.choose, rule.policy(), at.choose_known)
+    by_network = replay(at.choose, learned.policy(learned_fit.chosen(at, states[0])), at.choose_known)
     np.testing.assert_array_equal(by_rule.flow.ordered, by_network.flow.ordered)
 
 
@@ -99,8 +101,8 @@ def test_the_policy_of_the_evaluation_gives_the_bits_that_are_served(setting, tr
     served = learned.answer(model, trained, rows)
     known = Known(*(c[0] for c in forecast.known(model, records, 30, 31)))
     stock = rows[:, -3:].astype(np.float64)
-    order = learned.policy(trained)(known, stock[:, 0], stock[:, 1:])
-    np.testing.assert_array_equal(order.units, served.units)
+    order = learned.policy(trained)(Seen(stock[:, :1], np.zeros(len(stock)), stock[:, 1:], known))
+    np.testing.assert_array_equal(order.units[:, 0], served.units)
 
 
 def test_numpy_and_jax_agree(setting, trained):

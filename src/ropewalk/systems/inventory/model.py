@@ -21,7 +21,7 @@ from ropewalk.systems.inventory.forecast import Forecast
 from ropewalk.systems.inventory.learned import Learned, Weights, known_of_rows
 from ropewalk.systems.inventory.learned import answer as learned_answer
 from ropewalk.systems.inventory.reasons import reasons
-from ropewalk.systems.inventory.rules import RULES, Known, Order, place
+from ropewalk.systems.inventory.rules import RULES, place, policy_of
 from ropewalk.types import Columns
 
 if TYPE_CHECKING:
@@ -63,13 +63,8 @@ class Ruled:
         return cls(found.rule, found.scope, np.median(found.parameters, axis=0).astype(np.float32), own)
 
     def policy(self, item: Array, site: Array) -> Any:
-        """As the simulator takes it, for these items."""
-        parameters = self.parameters(item.tolist(), site.tolist())
-
-        def order(known: Known, on_hand: Array, pipeline: Array) -> Order:
-            return place(RULES[self.rule](parameters, known, np), on_hand + pipeline.sum(-1), known)
-
-        return order
+        """As the engine takes it, for these items."""
+        return policy_of(self.rule, self.parameters(item.tolist(), site.tolist()))
 
 
 Policy = Learned | Ruled

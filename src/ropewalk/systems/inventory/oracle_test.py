@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ropewalk.systems.inventory import sim
 from ropewalk.systems.inventory.oracle import oracle_profit
-from ropewalk.systems.inventory.panel import toy_panel
-from ropewalk.systems.inventory.rules import Known, Order
-from ropewalk.systems.inventory.sim_test import blind, constant
+from ropewalk.systems.inventory.panel import take_items, toy_panel
+from ropewalk.systems.inventory.panel_replay import replay
+from ropewalk.systems.inventory.panel_replay_test import blind, constant
+from ropewalk.systems.inventory.rules import Order
 
 
 def random_panel(seed, items, periods, most):
@@ -30,15 +30,9 @@ def brute(records):
     pack, least = int(records.pack_size[0]), int(np.ceil(records.min_order[0] / records.pack_size[0]))
     most = int(records.demand.sum() / pack) + 1 + least
     choices = [0, *range(max(least, 1) * pack, most * pack + 1, pack)]
-    best = -np.inf
-    for plan in itertools.product(choices, repeat=records.shape[1]):
-        known = blind(records)._replace(mean=np.array(plan, float)[:, None])
-
-        def order(known: Known, on_hand, pipeline):
-            return Order(known.mean, (known.mean > 0) * 1.0)
-
-        best = max(best, sim.replay(records, order, known).profit[0])
-    return best
+    plans = np.array(list(itertools.product(choices, repeat=records.shape[1])), float)
+    alike = take_items(records, np.zeros(len(plans), int))  # a replay of many items, each with a plan of its own
+    return replay(alike, lambda seen: Order(seen.known, (seen.known > 0) * 1.0).by_source, plans.T).profit.max()
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -51,13 +45,11 @@ def test_the_oracle_is_the_best_of_all_plans(seed):
 @given(st.integers(0, 10_000), st.integers(-1, 15), st.integers(0, 20))
 def test_no_policy_earns_more_than_the_oracle(seed, reorder, up_to):
     records = random_panel(seed, 6, 9, 9)
-    earned = sim.replay(records, constant(float(reorder), float(up_to)), blind(records)).profit
+    earned = replay(records, constant(float(reorder), float(up_to)), blind(records)).profit
     assert (earned <= oracle_profit(records) + 1e-9).all()
 
 
 def test_items_do_not_touch_each_other():
-    from ropewalk.systems.inventory.panel import take_items
-
     records = random_panel(3, 8, 9, 9)
     alone = [oracle_profit(take_items(records, np.array([i])))[0] for i in range(8)]
     np.testing.assert_allclose(oracle_profit(records), alone, atol=1e-9)

@@ -13,9 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from ropewalk.systems.inventory.engine.step import Policy, Seen
 
 Array = Any  # a NumPy or a JAX array
 
@@ -55,8 +58,13 @@ class Levels(NamedTuple):
 class Order(NamedTuple):
     """An order as placed: units, and the order lines that it costs (1 where units > 0; a fraction while learning)."""
 
-    units: Array  # [N]
-    lines: Array  # [N]
+    units: Array  # [N], or in the engine [...,S]
+    lines: Array  # the same
+
+    @property
+    def by_source(self) -> Order:
+        """[N,1] as the engine takes it: all from the only source."""
+        return Order(self.units[..., None], self.lines[..., None])
 
 
 Rule = Callable[[Array, Known, ModuleType], Levels]
@@ -178,3 +186,12 @@ RULES: dict[str, Rule] = {
     "newsvendor": newsvendor,
     "(s, S) on forecast": forecast_s_S,
 }
+
+
+def policy_of(rule: str, parameters: Array, xp: ModuleType = np) -> Policy:
+    """A rule with its parameters as the engine takes a policy; what it sees as `known` is a Known."""
+
+    def order(seen: Seen) -> Order:
+        return place(RULES[rule](parameters, seen.known, xp), seen.position, seen.known, xp).by_source
+
+    return order

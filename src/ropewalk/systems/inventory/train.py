@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ropewalk.systems.inventory.config import Config
-    from ropewalk.systems.inventory.sim import Replay
+    from ropewalk.systems.inventory.panel_replay import Replay
 
 Array = np.ndarray
 SCOPES = ("shared", "group", "item")
@@ -28,8 +28,8 @@ SCOPES = ("shared", "group", "item")
 def train(config: Config, dataset: Dataset, job: Job, start: Model | None = None) -> InventoryModel:
     """The forecast, the classic rules, and the learned policy; the one that earns most on the choosing weeks serves."""
     from ropewalk.systems.inventory import forecast, forecast_fit, learned
+    from ropewalk.systems.inventory.panel_replay import replay
     from ropewalk.systems.inventory.rules import RULES
-    from ropewalk.systems.inventory.sim import replay
 
     whole = panel_of(dataset)
     records = take_periods(whole, 0, cut_periods(whole, "replay")[0])  # nothing after this is read
@@ -73,7 +73,7 @@ def tuned(
 
 def best_rule(candidates: Sequence[Ruled], records: Panel, known: Any) -> list[tuple[Ruled, Replay]]:
     """The candidates on the choosing weeks, the most profitable first."""
-    from ropewalk.systems.inventory.sim import replay
+    from ropewalk.systems.inventory.panel_replay import replay
 
     start, stop = cut_periods(records, "choose")
     part, seen = take_periods(records, start, stop), cut(known, start, stop)

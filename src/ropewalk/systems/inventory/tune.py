@@ -15,20 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ropewalk.systems.inventory.engine.step import Period, Policy, State, Terms
 from ropewalk.systems.inventory.panel import Panel
-from ropewalk.systems.inventory.rules import RULES, Known, Order, place
-from ropewalk.systems.inventory.sim import (
-    Period,
-    Policy,
-    Replay,
-    State,
-    Terms,
-    periods_of,
-    replay,
-    start_of,
-    terms_of,
-    total_profit,
-)
+from ropewalk.systems.inventory.panel_replay import Replay, periods_of, replay, start_of, terms_of, total_profit
+from ropewalk.systems.inventory.rules import Known, policy_of
 
 Array = np.ndarray
 
@@ -60,27 +50,14 @@ class Tuned:
         return self.rule if self.scope == "shared" else f"{self.rule}, per {self.scope}"
 
     def policy(self, xp: ModuleType = np) -> Policy:
-        """As the simulator takes it."""
-
-        def order(known: Known, on_hand: Array, pipeline: Array) -> Order:
-            position = on_hand + pipeline.sum(-1)
-            return place(RULES[self.rule](self.parameters, known, xp), position, known, xp)
-
-        return order
+        """As the engine takes it."""
+        return policy_of(self.rule, self.parameters, xp)
 
 
 @partial(jax.jit, static_argnames="rule")
 def _profits(rule: str, grid: Array, terms: Terms, state: State, periods: Period) -> jax.Array:
     """[G,I] USD: each item's profit at each point of a grid [G,1,D] or [G,I,D]."""
-
-    def profit(parameters: jax.Array) -> jax.Array:
-        def order(known: Known, on_hand: jax.Array, pipeline: jax.Array) -> Order:
-            levels = RULES[rule](parameters, known, jnp)
-            return place(levels, on_hand + pipeline.sum(-1), known, jnp)
-
-        return total_profit(order, terms, state, periods)
-
-    return jax.lax.map(profit, grid)
+    return jax.lax.map(lambda point: total_profit(policy_of(rule, point, jnp), terms, state, periods), grid)
 
 
 def axes(low: Array, high: Array) -> Array:

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from ropewalk.systems.inventory import forecast, sim
+from ropewalk.systems.inventory import forecast
 from ropewalk.systems.inventory.forecast_fit import fit
 from ropewalk.systems.inventory.panel import toy_panel
+from ropewalk.systems.inventory.panel_replay import replay
 from ropewalk.systems.inventory.rules import RULES
 from ropewalk.systems.inventory.tune import GRIDS, Tuned, choose, tune
 
@@ -17,7 +18,7 @@ def setting():
 
 
 def profit(tuned, records, known):
-    return sim.replay(records, tuned.policy(), known).profit.sum()
+    return replay(records, tuned.policy(), known).profit.sum()
 
 
 def test_every_rule_has_a_grid():

@@ -1,6 +1,7 @@
 """The engine: one simulator of items at a site, its features switched on by one record (world.py), its contract in step.py.
 
 world.py: which problem. step.py: one period, in NumPy and JAX. events.py: one event in continuous time. reference.py: the same
-in plain Python, a second opinion. exact.py: small instances solved, policies evaluated exactly. classic.py: the rules of the
-books, and classic_tune.py their parameters. learn.py: a policy learned from samples. laws.py: laws of demand by name.
+in plain Python, a second opinion. exact.py: small instances solved, policies evaluated exactly; optimum.py: in which range, and
+what that takes; positions.py: backlog without a pipeline; measures.py: service, stock and orders of a policy. classic.py: the
+rules of the books, and classic_tune.py their parameters. learn.py: a policy learned from samples. laws.py: laws of demand by name.
 """

@@ -23,16 +23,16 @@ def average_cost(problem: Problem, policy: str, parameters: tuple[float, ...], t
     return policy_chain(problem, policy, parameters).average_cost(tolerance)
 
 
-def policy_chain(problem: Problem, policy: str, parameters: tuple[float, ...]) -> Chain:
+def policy_chain(problem: Problem, policy: str, parameters: tuple[float, ...], limit: int = 5_000_000) -> Chain:
     """The chain of a policy. Where sales are lost, demands that empty every shelf it can have are one outcome (same state, cost
-    linear in the demand): exact, and several times smaller."""
+    linear in the demand): exact, and several times smaller. ConfigError beyond `limit` states."""
     decide = decision(problem, policy, parameters)
     if problem.world.unmet == "lost" and not problem.world.life and min(lead_times(problem)) > 0:
         most = _most_on_hand(problem, policy, parameters)
-        found = chain(replace(problem, outcomes=_folded(problem.outcomes, most)), decide)
+        found = chain(replace(problem, outcomes=folded(problem.outcomes, most)), decide, limit)
         if found.states[:, 0].max() <= most:
             return found
-    return chain(problem, decide)
+    return chain(problem, decide, limit)
 
 
 def decision(problem: Problem, policy: str, parameters: tuple[float, ...]) -> Decide:
@@ -106,7 +106,7 @@ def _far(problem: Problem, quantity: float) -> int:
     return math.ceil(math.log(1e9) / high + quantity * (lead_times(problem)[0] + 1))
 
 
-def _folded(outcomes: Outcomes, most: int) -> Outcomes:
+def folded(outcomes: Outcomes, most: int) -> Outcomes:
     """Demands of `most` and above as one, their mean. As it is where something else varies besides the demand."""
     period, probability = outcomes.period, outcomes.probability
     if any(field is not None for field in period[1:]) or len(probability) <= most + 1:

@@ -30,6 +30,7 @@ from ropewalk.systems.inventory.engine.classic_cost import (
 from ropewalk.systems.inventory.engine.exact import Bounds, Problem
 
 Cost = Callable[[tuple[float, ...]], float]
+MANY = 300  # shapes
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,15 @@ def _single_index(problem: Problem) -> Search:
 
 
 def _capped_dual_index(problem: Problem) -> Search:
-    """Every gap as for the dual index, with every cap up to the greatest demand of a period (Sun & Van Mieghem 2019)."""
-    caps = range(1, len(setting_of(problem).law))
-    shapes = [(*gap, cap) for gap in _gaps(problem) for cap in caps]
+    """Every gap as for the dual index, with every cap up to the greatest demand of a period (Sun & Van Mieghem 2019). Where those are
+    more than `MANY`: gaps from a little under that of the best dual index on, and caps up to what nine demands of ten stay under."""
+    gaps, caps = _gaps(problem), list(range(1, len(setting_of(problem).law)))
+    if len(gaps) * len(caps) > MANY:
+        expedited, regular = tune(problem, "dual index").parameters
+        near = int(regular - expedited)
+        gaps = [gap for gap in gaps if near - 2 <= gap[0] <= near + 6 or gap == gaps[-1]]
+        caps = [*range(1, newsvendor_level(problem, 1, 0.9) + 1), caps[-1]]
+    shapes = [(*gap, cap) for gap in gaps for cap in caps]
     return Search(_cover(problem), shapes, lambda level, shape: (level, level + shape[0], shape[1]))
 
 

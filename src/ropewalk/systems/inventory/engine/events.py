@@ -11,7 +11,8 @@ State, at the moment before a step (just after the last demand):
 
 Events of a step, in this order:
 1. Decision: the policy sees `Seen`: shelf, owed, `outstanding` units and `age` by slot, and `Period.known`; never when an
-   order arrives (which slot an order is in says nothing about that). It wants [...,S] units, which step.placed rounds and caps.
+   order arrives (which slot an order is in says nothing about that). It wants [...,S] units, which step.placed rounds and caps, or returns
+   a rules.Order, which is taken as it is.
 2. Orders, source by source: what is usable of the units (yields, with random yield) arrives Period.lead from now. With a lead
    time of 0 it arrives at once; otherwise it takes the first free slot. Where no slot is free the order is not placed, costs
    nothing, and its units are counted as `refused`. What is placed is paid for as in step.py. Period.lead is [...,S], one lead
@@ -45,7 +46,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine.step import Period, Seen, Terms, kept_of, placed, spend_of, times
+from ropewalk.systems.inventory.engine.step import Period, Seen, Terms, kept_of, lines_cost, placed, spend_of, times
 from ropewalk.systems.inventory.engine.world import World
 
 Array = Any
@@ -92,8 +93,9 @@ def step(
     """From one decision to the next, as in the contract above."""
     _check(world)
     seen = Seen(state.shelf, state.owed, state.units, period.known, state.age)
-    wanted = placed(world, policy(seen), terms, period, xp)
+    wanted, lines = placed(world, policy(seen), terms, period, xp)
     units, at_once, state = _place(world, wanted, state, period, xp)
+    lines = lines * ((units > 0.0) | (wanted == 0.0))
     level = state.shelf.sum(-1) + at_once - state.owed  # on hand where positive, owed where negative
     held, waited, arrived = _pass(level, state, period.elapsed, xp)
     level = level + arrived.sum(-1)
@@ -104,8 +106,7 @@ def step(
     owed, lost, left = waiting + kept, unmet - kept, available - at_demand
     served = state.owed - waiting + at_demand
     profit = (
-        times(period.price, served) - spend_of(world, units, terms, xp)
-        - times(terms.order_cost, 1.0 * (units > 0.0)).sum(-1)
+        times(period.price, served) - spend_of(world, units, terms, xp) - lines_cost(terms, lines)
         - times(terms.holding, held) - times(terms.backlog, waited) - times(terms.lost_sale, lost)
     )  # fmt: skip
     received = at_once + arrived.sum(-1)
@@ -115,7 +116,8 @@ def step(
 
 def closing(terms: Terms, state: State) -> Array:
     """[...] USD: what is left is worth at the end."""
-    return times(terms.salvage, state.shelf.sum(-1) + state.units.sum(-1))
+    units = state.shelf.sum(-1) + state.units.sum(-1)
+    return 0.0 * units if terms.salvage is None else terms.salvage * units
 
 
 def _place(world: World, wanted: Array, state: State, period: Period, xp: ModuleType) -> tuple[Array, Array, State]:

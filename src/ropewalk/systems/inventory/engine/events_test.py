@@ -19,6 +19,7 @@ from ropewalk.systems.inventory.engine import events
 from ropewalk.systems.inventory.engine import step as periodic
 from ropewalk.systems.inventory.engine.step import Period, Terms
 from ropewalk.systems.inventory.engine.world import World
+from ropewalk.systems.inventory.rules import Order
 
 UNMET = ("lost", "backlog", "partial")
 MADE = World(unmet="backlog", lead="random", clock="events")  # by far more slots than the tests below fill
@@ -274,6 +275,19 @@ def test_numpy_and_jax_say_the_same_in_a_compiled_scan():
         for name, ours, other in zip(flow._fields, flow, flows, strict=True):
             np.testing.assert_allclose(ours, other[t], atol=1e-4, err_msg=name)
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-4), state, events.State(*last))
+
+
+def test_an_order_costs_the_lines_that_it_names_and_none_where_no_slot_was_free():
+    world = World(lead="random", clock="events", slots=1)
+    period = Period(np.float64(0.0), lead=np.ones(1), elapsed=np.float64(0.5))
+    state, paid = events.start(world, (), np), []
+    for _ in range(2):
+        placed = Order(np.array([2.5]), np.array([0.5]))
+        state, flow = events.step(
+            world, lambda seen, placed=placed: placed, Terms(order_cost=np.array([8.0])), state, period, np
+        )
+        paid.append((flow.ordered[0], flow.refused[0], -flow.profit))
+    assert paid == [(2.5, 0.0, 4.0), (0.0, 2.5, 0.0)]
 
 
 def test_the_gradient_is_the_one_derived_by_hand_over_one_step_and_over_two():

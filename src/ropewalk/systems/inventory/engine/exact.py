@@ -17,10 +17,11 @@ import numpy as np
 from scipy import sparse
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine.step import Period, Policy, Seen, State, Terms, start, step
+from ropewalk.systems.inventory.engine.step import Flow, Period, Policy, Seen, State, Terms, start, step
 from ropewalk.systems.inventory.engine.world import World
 
 Array = np.ndarray
+PATIENCE = 200  # sweeps
 Decide = Callable[[Array], Array]
 """States [N,W] -> orders [N,S], both whole numbers; the columns of a state are those of `Problem.columns`."""
 
@@ -40,9 +41,9 @@ def outcomes(probability: Array, fifo: float | None = None, tail: float = 1e-9) 
     law = np.array(probability[:kept], np.float64)
     cut = max(0.0, 1.0 - float(law.sum()))
     law[-1] += cut
-    demand = np.arange(len(law)) * 1.0
     if fifo is None:
-        return Outcomes(Period(demand), law, cut)
+        comes = law > 0.0
+        return Outcomes(Period(np.flatnonzero(comes) * 1.0), law[comes], cut)
     from scipy.stats import binom
 
     pairs = [(d, k, p * binom.pmf(k, d, fifo)) for d, p in enumerate(law) for k in range(d + 1)]
@@ -74,6 +75,11 @@ class Problem:
 
     def advance(self, states: Array, orders: Array) -> tuple[Array, Array]:
         """[N,O,W] states that follow, and [N,O] cost, for states [N,W] and orders [N,S]."""
+        after, flow = self.flows(states, orders)
+        return after, -flow.profit
+
+    def flows(self, states: Array, orders: Array) -> tuple[Array, Flow]:
+        """[N,O,W] states that follow, and what happens on the way: a Flow of [N,O]."""
         lives = self.world.lives
         wide = states[:, None, :].astype(np.float64)
         shelf, owed, later = wide[..., :lives], wide[..., lives], wide[..., lives + 1 :]
@@ -85,7 +91,11 @@ class Problem:
         due = np.broadcast_to(after.due, (*size, self.world.columns))
         shelf[..., -1] += due[..., 0]  # received early: states that differ only in when they are looked at are one
         found = np.concatenate([shelf, np.broadcast_to(after.owed, size)[..., None], due[..., 1:]], axis=-1)
-        return np.rint(found).astype(np.int64), -flow.profit
+        return np.rint(found).astype(np.int64), flow
+
+    def unmet(self, flow: Flow) -> Array:
+        """[N,O] units of the period's demand that the shelf did not serve at once."""
+        return np.minimum(flow.owed + flow.lost, self.outcomes.period.demand)
 
 
 def seen(world: World, states: Array) -> Seen:
@@ -118,35 +128,39 @@ class Chain:
     moves: sparse.csr_matrix  # [N,N] probability
     cost: Array  # [N] expected cost of a period
 
-    def average_cost(self, tolerance: float = 1e-5, most: int = 100_000) -> Bounds:
+    def average_cost(self, tolerance: float = 1e-5, most: int = 20_000) -> Bounds:
         """Bounds whose distance is at most `tolerance` of the cost. RuntimeError when `most` periods do not bring them there."""
+        return self.values(tolerance, most)[0]
+
+    def values(self, tolerance: float = 1e-5, most: int = 20_000) -> tuple[Bounds, Array]:
+        """The same, and [N] what it costs in all to be in a state rather than in the first one."""
         value = np.zeros(len(self.cost))
-        for _ in range(most):
+        for sweep in range(most):
             after = self.cost + self.moves @ value
             gain = after - value
             bounds = Bounds((float(gain.min()), float(gain.max())))
             if bounds[1] - bounds[0] <= tolerance * abs(bounds[0]):
-                return bounds
-            value = after - after[0]
+                return bounds, after - after[0]
+            value = _damped(value, gain, sweep)
         raise RuntimeError(f"the bounds are still {bounds[0]:.6g} to {bounds[1]:.6g} after {most} periods")
 
     def share(self, periods: int = 100_000, tolerance: float = 1e-10) -> Array:
         """[N] share of the time spent in each state, in the long run."""
         share = np.full(len(self.cost), 1.0 / len(self.cost))
         back = self.moves.T.tocsr()
-        for _ in range(periods):
+        for sweep in range(periods):
             after = back @ share
             if np.abs(after - share).sum() < tolerance:
                 break
-            share = after
+            share = after if sweep < PATIENCE else 0.5 * (share + after)  # a policy may go in circles
         return after
 
 
-def chain(problem: Problem, decide: Decide, most: int = 5_000_000) -> Chain:
-    """Steps from an empty shelf until no new state appears. ConfigError beyond `most` states."""
+def chain(problem: Problem, decide: Decide, most: int = 5_000_000, begin: Array | None = None) -> Chain:
+    """Steps from an empty shelf, and from the states `begin` [N,W], until no new state appears. ConfigError beyond `most` states."""
     code = _Code(len(problem.columns))
-    frontier = np.zeros((1, len(problem.columns)), np.int64)
-    codes = code.of(frontier)
+    codes = code.of(_begin(problem, begin))
+    frontier = code.states(codes)
     parts: list[tuple[Array, ...]] = []
     while len(frontier):
         orders = np.asarray(decide(frontier)).reshape(len(frontier), problem.world.sources)
@@ -167,6 +181,19 @@ def chain(problem: Problem, decide: Decide, most: int = 5_000_000) -> Chain:
     moves = sparse.csr_matrix((weights, columns, np.arange(0, size * ways + 1, ways)), shape=(size, size))
     moves.sum_duplicates()
     return Chain(states[order], orders[order], moves, cost[order])
+
+
+def _damped(value: Array, gain: Array, sweep: int) -> Array:
+    """The next values. Where a policy goes in circles plain iteration goes along with it: after `PATIENCE` sweeps half a step is taken
+    (Puterman 1994, section 8.5.4), which leaves the bounds valid, since they hold for any values."""
+    after = value + (1.0 if sweep < PATIENCE else 0.5) * gain
+    return after - after[0]
+
+
+def _begin(problem: Problem, begin: Array | None) -> Array:
+    """[N,W] the empty shelf, and what else is asked for, each once and in the order of their codes."""
+    empty = np.zeros((1, len(problem.columns)), np.int64)
+    return empty if begin is None else np.unique(np.concatenate([empty, begin]), axis=0)
 
 
 def _advance(problem: Problem, code: _Code, states: Array, orders: Array, part: int = 4_000_000) -> tuple[Array, Array]:
@@ -211,6 +238,8 @@ class Solution:
     cost: Bounds
     states: Array  # [N,W]
     orders: Array  # [N,S]
+    value: Array  # [N] what it costs in all to be in a state rather than in the first one
+    sweeps: int = 0  # over all states
 
     def decide(self, states: Array) -> Array:
         """[N,S] for states that it holds."""
@@ -219,14 +248,15 @@ class Solution:
 
 
 def solve(
-    problem: Problem, actions: Array, position: tuple[int, int], tolerance: float = 1e-5, most: int = 100_000
-) -> Solution:
-    """Value iteration over `actions` [A,S], in the states that they reach while every order brings the position (on hand and due,
-    less what is owed) into the range `position`: above it nothing is ordered, and from far below as much as can be.
-    Whoever asks has to see that a wider range changes nothing."""
-    code, width = _Code(len(problem.columns)), len(problem.columns)
-    frontier = np.zeros((1, width), np.int64)
-    codes = code.of(frontier)
+    problem: Problem, actions: Array, position: tuple[int, int], tolerance: float = 1e-5, most: int = 20_000,
+    begin: Array | None = None,
+) -> Solution:  # fmt: skip
+    """Value iteration over `actions` [A,S], in the states that they reach from an empty shelf and from `begin` [N,W] while every
+    order brings the position (on hand and due, less what is owed) into the range `position`: above it nothing is ordered, and from
+    far below as much as can be. Whoever asks has to see that a wider range changes nothing (optimum.py does)."""
+    code = _Code(len(problem.columns))
+    codes = code.of(_begin(problem, begin))
+    frontier = code.states(codes)
     rows: list[tuple[Array, ...]] = []
     while len(frontier):
         before = (frontier.sum(1) - 2 * frontier[:, problem.world.lives])[:, None]
@@ -246,7 +276,7 @@ def solve(
     at, action, follows, cost = at[order], action[order], follows[order], cost[order]
     first = np.flatnonzero(np.r_[True, at[1:] != at[:-1]])
     value = np.zeros(len(codes))
-    for _ in range(most):
+    for sweep in range(1, most + 1):
         each = cost + value[follows] @ problem.outcomes.probability
         best = np.minimum.reduceat(each, first)
         gain = best - value
@@ -254,8 +284,8 @@ def solve(
         if bounds[1] - bounds[0] <= tolerance * abs(bounds[0]):
             least = np.flatnonzero(each == best[at])
             chosen = least[np.unique(at[least], return_index=True)[1]]
-            return Solution(bounds, code.states(codes), actions[action[chosen]])
-        value = best - best[0]
+            return Solution(bounds, code.states(codes), actions[action[chosen]], best - best[0], sweep)
+        value = _damped(value, gain, sweep)
     raise RuntimeError(f"the bounds are still {bounds[0]:.6g} to {bounds[1]:.6g} after {most} periods")
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine.exact import Problem, chain, outcomes, solve
+from ropewalk.systems.inventory.engine.exact import Outcomes, Problem, chain, outcomes, solve
 from ropewalk.systems.inventory.engine.step import Period, State, Terms, start, step
 from ropewalk.systems.inventory.engine.world import World
 
@@ -93,6 +93,25 @@ def test_the_tail_that_was_cut_is_stated():
     cut = outcomes(stats.poisson(5).pmf(np.arange(12)))
     assert cut.cut == pytest.approx(stats.poisson(5).sf(11))
     assert cut.probability.sum() == pytest.approx(1.0)
+
+
+def test_a_policy_that_goes_in_circles_has_a_cost():
+    """Certain demand of 1 and orders of 3: three states in turn, 2, 1 and 0 units held, an order every third period."""
+    certain = Outcomes(Period(np.array([1.0])), np.ones(1))
+    terms = Terms(holding=1.0, lost_sale=9.0, order_cost=np.array([4.0]))
+    problem = Problem(World(lead=(0,)), terms, certain)
+    around = chain(problem, lambda states: np.where(states[:, :1] == 0, 3, 0))
+    assert around.average_cost().middle == pytest.approx((4 + 2 + 1 + 0) / 3, rel=1e-5)
+    assert around.share() == pytest.approx([1 / 3] * 3)
+    assert solve(problem, np.arange(6)[:, None], (0, 6)).cost.middle == pytest.approx(7 / 3, rel=1e-5)
+
+
+def test_a_demand_that_never_comes_leads_nowhere():
+    """Demands of 0 and 4 with orders of 4: every state is a multiple, and the chain has one class."""
+    found = outcomes(np.array([0.8, 0.0, 0.0, 0.0, 0.2]))
+    assert found.period.demand.tolist() == [0.0, 4.0]
+    problem = Problem(World(lead=(1,)), Terms(holding=1.0, lost_sale=9.0, pack=np.array([4.0])), found)
+    assert set(chain(problem, capped(8, 8)).states[:, 0]) == {0, 4, 8}
 
 
 def test_what_cannot_be_solved_is_refused():

@@ -13,6 +13,7 @@ import pytest
 
 from ropewalk.systems.inventory.engine.step import Period, State, Terms, closing, start, step
 from ropewalk.systems.inventory.engine.world import World
+from ropewalk.systems.inventory.rules import Order
 
 P1, P2, P3 = 7.0, 8.0, 6.0
 C, H, B, L, W, V = 2.0, 0.5, 3.0, 4.0, 1.5, 0.25
@@ -31,6 +32,7 @@ class Case(NamedTuple):
     terms: dict[str, Any] = {}  # noqa: RUF012
     period: dict[str, list[Any]] = {}  # noqa: RUF012
     shelf: list[float] | None = None
+    placed: bool = False  # the policy returns an Order: orders are not cut at 0, where a cut has no slope
 
 
 NOW, NEXT, AFTER = {"lead": (0,)}, {"lead": (1,)}, {"lead": (2,)}
@@ -45,6 +47,8 @@ CASES = [
     Case("sold", NOW, [10], [6], [P1 + L - C]),
     # Not sold: held a period, then salvaged.
     Case("left", NOW, [4], [6], [-C - H + V]),
+    # A unit more on an empty shelf: one sale less is lost.
+    Case("sold from an empty shelf", NOW, [10], [0], [P1 + L - C], placed=True),
     # Left in the first period, sold in the second: held once.
     Case("left, then sold", NOW, [4, 10], [6, 5], [-C - H + P2 + L, -C + P2 + L]),
     # Left over both: held twice.
@@ -152,7 +156,8 @@ def of_orders(case, xp):
 
     def function(orders):
         given = [period._replace(known=orders[t]) for t, period in enumerate(periods)]
-        return worth(world, lambda seen: seen.known, terms, state, given, xp)
+        policy = (lambda seen: Order(seen.known, 1.0 + 0.0 * seen.known)) if case.placed else lambda seen: seen.known
+        return worth(world, policy, terms, state, given, xp)
 
     return function
 

@@ -1,6 +1,7 @@
 """The learner finds what exact solutions say, from samples alone, and the same from the same seed."""
 
 import itertools
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -18,18 +19,18 @@ TERMS = Terms(holding=1.0, lost_sale=9.0)
 BRIEF = Settings(steps=200, paths=128, periods=24, channels=16, chunk=50)
 
 
-DEMAND, WORLD = law("poisson:5"), World(lead=(2,))
+WORLD = World(lead=(2,))
+PROBLEM = exact.Problem(WORLD, TERMS, exact.outcomes(law("poisson:5").probability()))
 
 
 @pytest.fixture(scope="module")
 def trained():
     seen = []
-    return learn.learn(WORLD, TERMS, DEMAND, BRIEF, seed=1, look=lambda *at: seen.append(at)), seen
+    return learn.learn(PROBLEM, BRIEF, seed=1, look=lambda *at: seen.append(at)), seen
 
 
 def cost(decide):
-    problem = exact.Problem(WORLD, TERMS, exact.outcomes(DEMAND.probability()))
-    return exact.chain(problem, decide).average_cost().middle
+    return exact.chain(PROBLEM, decide).average_cost().middle
 
 
 def test_a_brief_training_is_better_than_every_capped_base_stock_rule(trained):
@@ -38,11 +39,12 @@ def test_a_brief_training_is_better_than_every_capped_base_stock_rule(trained):
     assert [steps for steps, _, _ in seen] == [50, 100, 150, 200]
     assert all(0 < a[1] < b[1] for a, b in itertools.pairwise(seen))
     assert cost(found.decide) < 6.119
-    assert cost(found.decide) < cost(seen[0][2].decide)
+    begun = learn.Learned(WORLD, found.rule, learn.begin(WORLD, found.rule, BRIEF, seed=1).weights)
+    assert cost(found.decide) < cost(begun.decide)
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_another_policy(trained):
-    one, again, other = (learn.learn(WORLD, TERMS, DEMAND, BRIEF, seed=seed).weights for seed in (1, 1, 4))
+    one, again, other = (learn.learn(PROBLEM, BRIEF, seed=seed).weights for seed in (1, 1, 4))
     for a, b, c in zip(*(jax.tree.leaves(weights) for weights in (one, again, trained[0].weights)), strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a, c)
@@ -56,7 +58,7 @@ def test_a_decision_is_the_rounded_order_whatever_the_batch(trained):
     orders = found.decide(states)
     columns = [states[:, :1], states[:, 1], np.concatenate([states[:, 2:], np.zeros((5000, 1), int)], 1)]
     seen = Seen(*(jnp.asarray(c, jnp.float32) for c in columns), None)
-    np.testing.assert_array_equal(orders, np.floor(np.asarray(found.wanted(seen)) + 0.5))
+    np.testing.assert_array_equal(orders, learn.nearest(np.asarray(found.wanted(seen)), np))
     np.testing.assert_array_equal(found.decide(states[10:11]), orders[10:11])
 
 
@@ -65,20 +67,55 @@ def test_rows_that_do_not_learn_still_pass_the_gradient_on():
     rng = np.random.default_rng(0)
     weights = tuple((jnp.asarray(rng.normal(size=s), jnp.float32), jnp.zeros(s[1])) for s in ((3, 4), (4, 1)))
     columns = jnp.asarray(rng.normal(size=(6, 3)), jnp.float32)
-    learns = jnp.asarray([1.0, 0.0, 1.0, 0.0, 0.0, 1.0])
+    learns = jnp.asarray([1.0, 0.0, 1.0, 0.0, 0.0, 1.0])[:, None]
 
     def plain(weights, columns):
         (first, bias), (second, out) = weights
         return jax.nn.elu(columns @ first + bias) @ second + out
 
     by_weights = jax.grad(lambda w: learn._network(w, columns, learns).sum())(weights)
-    wanted = jax.grad(lambda w: (plain(w, columns)[:, 0] * learns).sum())(weights)
+    wanted = jax.grad(lambda w: (plain(w, columns) * learns).sum())(weights)
     for a, b in zip(jax.tree.leaves(by_weights), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     by_inputs = jax.grad(lambda c: learn._network(weights, c, learns).sum())(columns)
     np.testing.assert_allclose(by_inputs, jax.grad(lambda c: plain(weights, c).sum())(columns), rtol=1e-5, atol=1e-6)
 
 
-def test_what_is_not_learned_yet_is_refused():
-    with pytest.raises(ConfigError, match="one source"):
-        learn.learn(World(lead=(2, 0), sources=2), TERMS, law("poisson:5"))
+def test_with_two_sources_each_order_has_a_weight_of_its_own():
+    rng = np.random.default_rng(0)
+    weights = tuple((jnp.asarray(rng.normal(size=s), jnp.float32), jnp.zeros(s[1])) for s in ((3, 4), (4, 2)))
+    columns, learns = (jnp.asarray(rng.normal(size=size), jnp.float32) for size in ((6, 3), (6, 2)))
+
+    def plain(weights, columns):
+        (first, bias), (second, out) = weights
+        return jax.nn.elu(columns @ first + bias) @ second + out
+
+    by_weights = jax.grad(lambda w: learn._network(w, columns, learns).sum())(weights)
+    wanted = jax.grad(lambda w: (plain(w, columns) * learns).sum())(weights)
+    for a, b in zip(jax.tree.leaves(by_weights), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+DUAL = exact.Problem(
+    World(unmet="backlog", lead=(2, 0), sources=2),
+    Terms(unit_cost=np.array([100.0, 110.0]), holding=5.0, backlog=495.0), exact.outcomes(np.full(5, 0.2)),
+)  # fmt: skip
+
+
+def test_two_sources_are_learned_to_a_twentieth_of_a_per_cent():
+    """The optimum is 219.73 (Gijsbrechts et al., M&SOM 24(3), 2022); the best dual index policy costs 0.18 % more."""
+    found = learn.learn(DUAL, replace(BRIEF, steps=100, parted=1.0))
+    assert exact.chain(DUAL, found.decide).average_cost().middle < 219.73 * 1.0008
+
+
+def test_many_instances_train_at_once():
+    """Each is better than the best capped base-stock rule: 6.119 at p = 9, 9.131 at p = 39 (Zipkin 2008)."""
+    other = replace(PROBLEM, terms=Terms(holding=1.0, lost_sale=39.0))
+    found = learn.learn_all([PROBLEM, other], BRIEF, seeds=[1, 2])
+    assert cost(found[0].decide) < 6.119
+    assert exact.chain(other, found[1].decide).average_cost().middle < 9.131
+
+
+def test_what_cannot_be_trained_together_is_refused():
+    with pytest.raises(ConfigError, match="2 kinds of problem"):
+        learn.learn_all([PROBLEM, DUAL])

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from ropewalk.systems.inventory.engine.step import Flow, Period, Seen, State, Terms
 from ropewalk.systems.inventory.engine.world import World
+from ropewalk.systems.inventory.rules import Order
 
-Decide = Callable[[Seen], Sequence[float]]
-"""What is seen, in lists -> units wanted of each source."""
+Decide = Callable[[Seen], Sequence[float] | Order]
+"""What is seen, in lists -> units wanted of each source, or an order of units and lines as they are."""
 
 
 @dataclass
@@ -61,7 +62,7 @@ def as_known(seen: Seen) -> Sequence[float]:
 def _live(world: World, decide: Decide, terms: Terms, site: Site, now: int, period: Period) -> Flow:
     received = _receive(world, site, now)
     wanted = decide(Seen(_shelf(world, site, now), site.owed, _outstanding(world, site, now), period.known))
-    ordered = [_placed(world, terms, source, units, period) for source, units in enumerate(wanted)]
+    ordered, lines = _ordered(world, terms, wanted, period)
     for source, units in enumerate(ordered):
         site.coming += _shipments(world, terms, source, units, now, period)
     received += _receive(world, site, now)
@@ -70,7 +71,7 @@ def _live(world: World, decide: Decide, terms: Terms, site: Site, now: int, peri
     wasted = _throw_away(site, now)
     spent = sum(_purchase(world, terms, source, units) for source, units in enumerate(ordered))
     profit = (period.price or 0.0) * served - spent
-    profit -= sum(terms.order_cost[source] for source, units in enumerate(ordered) if terms.order_cost and units > 0)
+    profit -= sum(cost * count for cost, count in zip(terms.order_cost or [0.0, 0.0], lines, strict=False))
     time = 1.0 if period.elapsed is None else period.elapsed
     profit -= time * (terms.holding or 0.0) * left + time * (terms.backlog or 0.0) * site.owed
     profit -= (terms.lost_sale or 0.0) * lost + (terms.waste or 0.0) * wasted
@@ -79,7 +80,7 @@ def _live(world: World, decide: Decide, terms: Terms, site: Site, now: int, peri
         shadow += period.budget_price * spent
         shadow += period.inbound_price * terms.volume * received
         shadow += period.storage_price * terms.volume * site.on_hand
-    return Flow(received, ordered, served, lost, site.owed, left, wasted, profit, shadow)
+    return Flow(received, ordered, lines, served, lost, site.owed, left, wasted, profit, shadow)
 
 
 def _receive(world: World, site: Site, now: int) -> float:
@@ -88,6 +89,17 @@ def _receive(world: World, site: Site, now: int) -> float:
     site.coming = [shipment for shipment in site.coming if shipment.arrives != now]
     site.lots.append(Lot(units, now + world.life - 1 if world.life else math.inf))
     return units
+
+
+def _ordered(
+    world: World, terms: Terms, wanted: Sequence[float] | Order, period: Period
+) -> tuple[list[float], list[float]]:
+    """Units and order lines of each source."""
+    if isinstance(wanted, Order):
+        closed = world.review and not period.review
+        return [0.0 if closed else units for units in wanted.units], [0.0 if closed else n for n in wanted.lines]
+    ordered = [_placed(world, terms, source, units, period) for source, units in enumerate(wanted)]
+    return ordered, [1.0 if units > 0 else 0.0 for units in ordered]
 
 
 def _placed(world: World, terms: Terms, source: int, wanted: float, period: Period) -> float:

@@ -6,7 +6,7 @@ is off is left out of the records (None).
 
 State, at the moment before a step:
 - shelf [...,M]: units on hand; column m can be sold in m + 1 more periods, this one included. Without perishing M = 1.
-- owed [...]: units of past demand that wait (unmet "backlog" or "partial").
+- owed [...]: units of past demand that wait; 0 where unmet is "lost".
 - due [...,K]: units that arrive at the start of the period k from now, k = 0, 1, ..., K - 1. With random lead times due is
   [...,K,K]: row a holds the orders of a + 1 periods ago. No lead time is longer than K, so row a is empty from column K - a on.
 
@@ -16,9 +16,10 @@ Events of a period, in this order:
    with random lead times by age, 1 period first) and `Period.known`. It never sees the demand of the period. It wants
    [...,S] units. Where `review` is on and Period.review is 0, it gets nothing. Units are rounded to packs and raised to the
    minimum by rules.round_order and capped at max_order (in whole packs, after the minimum), or, without `lots`, cut at 0 and
-   at max_order where one is given.
+   at max_order where one is given; they are one order line for each source with units > 0. A policy that rounds by itself returns
+   a rules.Order instead: its units and lines [...,S], neither below 0, are taken as they are, where there is a review.
 3. Orders: units * unit_cost is paid at once for what is ordered (less the rebate of the highest break that units reach),
-   and order_cost for each source with units > 0. Shipment j is units * shares[j] (* yields[j] of the source, with random yield) and arrives
+   and order_cost * lines. Shipment j is units * shares[j] (* yields[j] of the source, with random yield) and arrives
    lead + shipments[j] periods from now; what arrives 0 periods from now is on the shelf, with full life, before the demand.
 4. Demand: what is owed is served first, then the demand, as far as the shelf reaches. Of the unmet demand all is lost
    ("lost"), all is owed ("backlog"), or the share `kept` is owed and the rest lost ("partial").
@@ -38,6 +39,9 @@ one shipment, of all units. `received` of the flow are the units that came onto 
 
 from __future__ import annotations
 
+import functools
+import itertools
+import operator
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -45,7 +49,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from ropewalk.systems.inventory.engine.world import World
-from ropewalk.systems.inventory.rules import round_order
+from ropewalk.systems.inventory.rules import Order, round_order
 
 Array = Any
 
@@ -103,9 +107,14 @@ class Seen(NamedTuple):
     age: Array = None  # [...,K] time since each outstanding order was placed; with clock "events" (events.py) only
 
     @property
+    def on_hand(self) -> Array:
+        """[...] units of any remaining life."""
+        return total(self.shelf)
+
+    @property
     def position(self) -> Array:
         """[...] on hand and outstanding, less what is owed."""
-        return self.shelf.sum(-1) + self.outstanding.sum(-1) - self.owed
+        return self.on_hand + total(self.outstanding) - self.owed
 
 
 class Flow(NamedTuple):
@@ -113,6 +122,7 @@ class Flow(NamedTuple):
 
     received: Array  # units
     ordered: Array  # [...,S] units
+    lines: Array  # [...,S] order lines
     served: Array  # units
     lost: Array  # units
     owed: Array  # units that wait at the end
@@ -122,7 +132,7 @@ class Flow(NamedTuple):
     shadow: Array  # USD charged by capacity prices
 
 
-Policy = Callable[[Seen], Array]
+Policy = Callable[[Seen], Array | Order]
 
 
 def step(
@@ -132,41 +142,35 @@ def step(
     received, due = _receive(world, state.due, xp)
     shelf = _put(state.shelf, received, xp)
     seen = Seen(shelf, state.owed, due.sum(-1) if world.lead == "random" else due, period.known)
-    units = placed(world, policy(seen), terms, period, xp)
+    units, lines = placed(world, policy(seen), terms, period, xp)
     at_once, due = _ship(world, units, due, terms, period, xp)
     shelf = _put(shelf, at_once, xp)
-    available = shelf.sum(-1)
-    need = state.owed + period.demand
-    served = xp.minimum(need, available)
-    unmet = xp.minimum(need - served, period.demand)
-    older = need - served - unmet  # was owed before and still is
-    kept = kept_of(world, terms, unmet)
-    owed, lost = older + kept, unmet - kept
-    shelf = _issue(world, shelf, served, period, xp)
+    available = total(shelf)
+    served, lost, owed = _serve(world, available, state, period, terms, xp)
     left = available - served
-    wasted = shelf[..., 0] if world.life else 0.0 * left
+    wasted = shadow = xp.zeros_like(left)
     if world.life:
-        shelf = xp.concatenate([shelf[..., 1:], xp.zeros_like(shelf[..., :1])], axis=-1)
+        shelf = _issue(world, shelf, served, period, xp)
+        wasted, shelf = shelf[..., 0], xp.concatenate([shelf[..., 1:], xp.zeros_like(shelf[..., :1])], axis=-1)
+    else:
+        shelf = left[..., None]
     spend = spend_of(world, units, terms, xp)
-    elapsed = 1.0 if period.elapsed is None else period.elapsed
-    profit = (
-        times(period.price, served) - spend - times(terms.order_cost, 1.0 * (units > 0.0)).sum(-1)
-        - elapsed * (times(terms.holding, left) + times(terms.backlog, owed))
-        - times(terms.lost_sale, lost) - times(terms.waste, wasted)
-    )  # fmt: skip
-    flow = Flow(received + at_once, units, served, lost, owed, left, wasted, profit, 0.0 * left)
+    held, waited = (left, owed) if period.elapsed is None else (period.elapsed * left, period.elapsed * owed)
+    profit = times(period.price, served) - spend - lines_cost(terms, lines)
+    for rate, count in ((terms.holding, held), (terms.backlog, waited), (terms.lost_sale, lost), (terms.waste, wasted)):
+        profit = profit if rate is None else profit - rate * count
+    received = received + at_once
     if world.capacity:
-        inside = terms.volume * (left - wasted) * period.storage_price
-        flow = flow._replace(
-            shadow=period.budget_price * spend + inside + period.inbound_price * terms.volume * flow.received
-        )
-    return State(shelf, owed, due), flow
+        moved = period.storage_price * (left - wasted) + period.inbound_price * received
+        shadow = period.budget_price * spend + terms.volume * moved
+    return State(shelf, owed, due), Flow(received, units, lines, served, lost, owed, left, wasted, profit, shadow)
 
 
 def closing(terms: Terms, state: State) -> Array:
     """[...] USD: what is left is worth at the end."""
     due = state.due.sum((-1, -2)) if state.due.ndim == state.shelf.ndim + 1 else state.due.sum(-1)
-    return times(terms.salvage, state.shelf.sum(-1) + due)
+    units = total(state.shelf) + due
+    return 0.0 * units if terms.salvage is None else terms.salvage * units
 
 
 def start(world: World, shape: tuple[int, ...], xp: ModuleType = jnp) -> State:
@@ -175,18 +179,18 @@ def start(world: World, shape: tuple[int, ...], xp: ModuleType = jnp) -> State:
     return State(xp.zeros((*shape, world.lives)), xp.zeros(shape), xp.zeros((*shape, *pipeline)))
 
 
-def placed(world: World, wanted: Array, terms: Terms, period: Period, xp: ModuleType = jnp) -> Array:
-    """[...,S] the units that are ordered, of those wanted."""
-    if world.lots:
-        pack = 1.0 if terms.pack is None else terms.pack
-        units = round_order(wanted, pack, 0.0 if terms.min_order is None else terms.min_order, xp)
-        if terms.max_order is not None:
-            units = xp.minimum(units, xp.floor(terms.max_order / pack) * pack)
-    else:
-        units = xp.maximum(wanted, 0.0)
-        if terms.max_order is not None:
-            units = xp.minimum(units, terms.max_order)
-    return units * period.review[..., None] if world.review else units
+def placed(world: World, wanted: Array | Order, terms: Terms, period: Period, xp: ModuleType = jnp) -> Order:
+    """[...,S] the units that are ordered, of those wanted, and their order lines."""
+    if not isinstance(wanted, Order):
+        most, pack = terms.max_order, 1.0 if terms.pack is None else terms.pack
+        if world.lots:
+            units = round_order(wanted, pack, 0.0 if terms.min_order is None else terms.min_order, xp)
+            most = None if most is None else xp.floor(most / pack) * pack
+        else:
+            units = xp.maximum(wanted, 0.0)
+        units = units if most is None else xp.minimum(units, most)
+        wanted = Order(units, 1.0 * (units > 0.0))
+    return Order(*(part * period.review[..., None] for part in wanted)) if world.review else wanted
 
 
 def _receive(world: World, due: Array, xp: ModuleType) -> tuple[Array, Array]:
@@ -198,49 +202,50 @@ def _receive(world: World, due: Array, xp: ModuleType) -> tuple[Array, Array]:
 
 def _put(shelf: Array, units: Array, xp: ModuleType) -> Array:
     """Fresh units join the last column."""
+    if shelf.shape[-1] == 1:
+        return shelf + units[..., None]
     return xp.concatenate([shelf[..., :-1], (shelf[..., -1] + units)[..., None]], axis=-1)
 
 
 def _ship(world: World, units: Array, due: Array, terms: Terms, period: Period, xp: ModuleType) -> tuple[Array, Array]:
     """What is on the shelf at once, and the pipeline with the rest."""
-    at_once = 0.0
-    columns = due.shape[-1]
-    added: list[Any] = [0.0] * columns  # by column where lead times are static
-    spread: Any = 0.0  # [...,K] where they are data
-    for source in range(world.sources):
-        for j, offset in enumerate(world.shipments):
-            part = units[..., source]
-            if terms.shares is not None:
-                part = part * terms.shares[..., j]
-            if world.random_yield:
-                part = part * period.yields[..., source, j]
-            if isinstance(world.lead, tuple):
-                lead = world.lead[source] + offset
-                if lead == 0:
-                    at_once = at_once + part
-                else:
-                    added[min(lead, columns) - 1] = added[min(lead, columns) - 1] + part
-            else:
-                lead = (terms.lead if world.lead == "items" else period.lead)[..., source] + offset
-                now = lead == 0
-                at_once = at_once + part * now
-                lands = xp.arange(1, columns + 1) == xp.minimum(lead, columns)[..., None]
-                spread = spread + part[..., None] * lands
-    at_once = at_once + xp.zeros_like(units[..., 0])
-    if isinstance(world.lead, tuple):
-        due = xp.stack([due[..., k] + added[k] for k in range(columns)], axis=-1)
-    elif world.lead == "items":
-        due = due + spread
-    else:
-        newest = spread + xp.zeros_like(due[..., :1, 0])
-        due = xp.concatenate([newest[..., None, :], due[..., :-1, :]], axis=-2)
-    return at_once, due
+    at_once = xp.zeros_like(units[..., 0])
+    added: list[Any] = [0.0] * due.shape[-1]  # by column
+    for source, (j, offset) in itertools.product(range(world.sources), enumerate(world.shipments)):
+        part = units[..., source]
+        if terms.shares is not None:
+            part = part * terms.shares[..., j]
+        if world.random_yield:
+            part = part * period.yields[..., source, j]
+        if isinstance(world.lead, tuple):
+            lead = min(world.lead[source] + offset, len(added))
+            at_once, *added = (units + part if lead == k else units for k, units in enumerate((at_once, *added)))
+        else:
+            lead = (terms.lead if world.lead == "items" else period.lead)[..., source] + offset
+            lead = xp.minimum(lead, len(added))
+            at_once, *added = (units + part * (lead == k) for k, units in enumerate((at_once, *added)))
+    if world.lead == "random":
+        newest = xp.stack([units + xp.zeros_like(due[..., 0, 0]) for units in added], axis=-1)
+        return at_once, xp.concatenate([newest[..., None, :], due[..., :-1, :]], axis=-2)
+    return at_once, xp.stack([due[..., k] + units for k, units in enumerate(added)], axis=-1)
+
+
+def _serve(
+    world: World, available: Array, state: State, period: Period, terms: Terms, xp: ModuleType
+) -> tuple[Array, ...]:
+    """Units served, units lost, and units that wait then."""
+    need = period.demand if world.unmet == "lost" else state.owed + period.demand
+    served = xp.minimum(need, available)
+    short = need - served
+    if world.unmet == "lost":
+        return served, short, state.owed
+    unmet = xp.minimum(short, period.demand)  # the rest was owed before and still is
+    kept = kept_of(world, terms, unmet)
+    return served, unmet - kept, short - unmet + kept
 
 
 def _issue(world: World, shelf: Array, served: Array, period: Period, xp: ModuleType) -> Array:
-    """The shelf after `served` units have left it."""
-    if not world.life:
-        return shelf - served[..., None]
+    """The shelf of goods that perish, after `served` units have left it."""
     if world.issuing == "fifo":
         return _take(shelf, served, xp)
     oldest = xp.minimum(period.fifo, served) if world.issuing == "mixed" else 0.0 * served
@@ -255,6 +260,7 @@ def _take(shelf: Array, units: Array, xp: ModuleType) -> Array:
 
 
 def kept_of(world: World, terms: Terms, unmet: Array) -> Array:
+    """[...] of the unmet demand, the units that wait."""
     if world.unmet == "partial":
         return terms.kept * unmet
     return unmet if world.unmet == "backlog" else 0.0 * unmet
@@ -263,14 +269,26 @@ def kept_of(world: World, terms: Terms, unmet: Array) -> Array:
 def spend_of(world: World, units: Array, terms: Terms, xp: ModuleType) -> Array:
     """[...] USD paid for the units ordered."""
     if terms.unit_cost is None:
-        return 0.0 * units[..., 0]
+        return xp.zeros_like(units[..., 0])
     spend = terms.unit_cost * units
     if world.discounts:
         reached = units[..., None] >= terms.breaks
         higher = xp.concatenate([reached[..., 1:], xp.zeros_like(reached[..., :1])], axis=-1)
         spend = spend * (1.0 - xp.where(reached & ~higher, terms.rebates, 0.0).sum(-1))
-    return spend.sum(-1)
+    return total(spend)
 
 
-def times(rate: Array, units: Array) -> Array:
-    return 0.0 * units if rate is None else rate * units
+def lines_cost(terms: Terms, lines: Array) -> Array | float:
+    """[...] USD."""
+    return 0.0 if terms.order_cost is None else total(terms.order_cost * lines)
+
+
+def times(rate: Array, units: Array) -> Array | float:
+    """Nothing where there is no rate."""
+    return 0.0 if rate is None else rate * units
+
+
+def total(columns: Array) -> Array:
+    """[...] the sum over the last axis; few columns one by one, since NumPy is slow along a short axis."""
+    count = columns.shape[-1]
+    return functools.reduce(operator.add, (columns[..., k] for k in range(count))) if count < 8 else columns.sum(-1)

@@ -17,6 +17,7 @@ from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine.reference import as_known, simulate
 from ropewalk.systems.inventory.engine.step import Period, State, Terms, closing, start, step
 from ropewalk.systems.inventory.engine.world import World
+from ropewalk.systems.inventory.rules import Order
 
 LEADS = {
     "none": {"lead": (0, 0)}, "short": {"lead": (1, 0)}, "long": {"lead": (3, 1)}, "roomy": {"lead": (2, 1), "longest": 7},
@@ -31,6 +32,7 @@ FEATURES = {
     "goods": ((0, "fifo"), (1, "fifo"), (2, "lifo"), (3, "fifo"), (3, "lifo"), (4, "mixed")),
     "review": (False, True),
     "lots": (False, True),
+    "placed": (False, True),  # True: the policy returns an Order, whose lines need not be whole
     "discounts": (False, True),
     "capacity": (False, True),
     "elapsed": (False, True),
@@ -112,10 +114,11 @@ def instances(choice, seed, size=SIZE):
     if world.lead == "random":
         k = np.arange(world.columns)
         due = due * (k[:, None] + k < world.columns)
-    state = State(draw.units(6, n, world.lives), draw.units(4, n), due)
+    state = State(draw.units(6, n, world.lives), draw.units(4, n) * (world.unmet != "lost"), due)
     for leaf in jax.tree.leaves((terms, periods, state)):
         leaf.setflags(write=False)
-    return world, (lambda xp: as_known) if choice["numbers"] == "any" else feedback, terms, state, periods
+    decide = (lambda xp: as_known) if choice["numbers"] == "any" else feedback
+    return world, (lambda xp: ordering(decide(xp), xp)) if choice["placed"] else decide, terms, state, periods
 
 
 def _period(world, choice, draw, n):
@@ -140,6 +143,26 @@ def feedback(xp):
         return xp.floor(8.0 * (level - held + seen.owed[..., None])) / 8.0
 
     return decide
+
+
+def ordering(decide, xp):
+    """The policy as one that rounds by itself: whole units, and lines that follow no rule of the engine's."""
+
+    def order(seen):
+        units = xp.floor(xp.maximum(decide(seen), 0.0))
+        return Order(units, 0.25 + units / (units + 3.0))
+
+    return order
+
+
+def ordering_in_lists(decide):
+    """The same for lists."""
+
+    def order(seen):
+        units = [math.floor(max(wanted, 0.0)) for wanted in decide(seen)]
+        return Order(units, [0.25 + u / (u + 3.0) for u in units])
+
+    return order
 
 
 def feedback_in_lists(seen):
@@ -197,7 +220,8 @@ def agree(choice, seed):
     world, decide, terms, state, periods = instances(choice, seed)
     looks = []
     flows, end, worth = by_step(world, watched(decide(np), looks), terms, state, periods, partial(step, xp=np))
-    found = by_reference(world, feedback_in_lists if decide is feedback else as_known, terms, state, periods)
+    slow = as_known if choice["numbers"] == "any" else feedback_in_lists
+    found = by_reference(world, ordering_in_lists(slow) if choice["placed"] else slow, terms, state, periods)
     for t in range(len(periods)):
         same(looks[t], gathered([row[3][t] for row in found]))
         same(flows[t], gathered([row[0][t] for row in found]))

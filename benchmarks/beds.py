@@ -1,0 +1,152 @@
+"""The learned policy on published test beds: its gap to the optimum or to the best cost known.
+
+    python benchmarks/beds.py dual --seeds 3
+    python benchmarks/beds.py zipkin --seeds 3 --only 5      one instance; long, perishables: the other beds
+
+Needs ROPEWALK_SHARED_DATA. Each instance and seed is a process of its own on one core, as a user would run it, so that compiling counts
+for each; what is done is kept in out/beds/ and not done again (--again does). The policy is learned from sampled demand; optima and
+published costs enter the scoring alone. Chains of up to --states states are scored exactly (the bounds of the average cost within
+1e-5 of it), others by simulation until the standard error is --error of the cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+import numpy as np  # noqa: E402  (after the threads are set)
+
+from published import BEDS, Instance  # noqa: E402
+from ropewalk.errors import ConfigError  # noqa: E402
+from ropewalk.systems.inventory.engine import exact  # noqa: E402
+
+REQUIRED = {
+    "zipkin": "mean <= 0.03, max <= 0.10 (DCL 0.026, 0.090 with 5,000 samples, 0.009, 0.025 with 20,000)",
+    "long": "max <= 0.3, at or below the best known on 6",
+    "dual": "max <= 0.03 (stretch 0.01; capped dual index 0.11, A3C 1.85)",
+    "perishables": "below base-stock on all, within 0.5 of DCL on all, mean <= 0.2 where the optimum is known (DCL 0.031)",
+}
+
+
+def train(bed: str, instance: Instance, seed: int):
+    """The policy: pathwise gradient, and where orders are few and the states fit a table, improved from simulated pairs."""
+    from ropewalk.systems.inventory.engine import improve, learn
+
+    problem = instance.problem
+    if bed == "dual":
+        policy = learn.learn(problem, learn.Settings(steps=800, paths=256, parted=1.0), seed).decide
+        return improve.improve(problem, policy, improve.Settings(pairs=400_000), seed).decide
+    if bed == "perishables":
+        policy = learn.learn(problem, learn.Settings(steps=1_000, parted=1.0), seed).decide
+        try:
+            return improve.improve(problem, policy, improve.Settings(pairs=600_000), seed).decide
+        except ConfigError:
+            return policy  # too many states for a table
+    return learn.learn(problem, learn.Settings(), seed).decide
+
+
+def score(instance: Instance, decide, states: int, error: float, seed: int) -> tuple[float, float]:
+    """Cost a period and its standard error (0: exact)."""
+    problem = instance.problem
+    try:
+        return exact.chain(problem, decide, states).average_cost(1e-5, 20_000).middle, 0.0
+    except (ConfigError, RuntimeError):  # too many states, or several classes of them
+        pass
+    each = np.empty(0)
+    for part in range(64):
+        more = exact.path_costs(
+            problem, lambda seen: decide(exact.states(seen)) * 1.0, (4_096,), 1_000 * seed + part, 1_000
+        )
+        each = np.concatenate([each, more])
+        off = float(each.std(ddof=1) / len(each) ** 0.5)
+        if part and off <= error * each.mean():
+            break
+    return float(each.mean()), off
+
+
+def one(options: argparse.Namespace) -> dict[str, float]:
+    instance = BEDS[options.bed]()[options.only]
+    begun = time.process_time()
+    decide = train(options.bed, instance, options.seed)
+    spent = time.process_time() - begun
+    cost, error = score(instance, decide, options.states, options.error, options.seed)
+    return {"cost": cost, "standard_error": error, "train_cpu_s": round(spent, 2), "seed": options.seed}
+
+
+def results(options: argparse.Namespace) -> list[list[dict[str, float]]]:
+    """[instances][seeds]; printed as they come."""
+    instances = BEDS[options.bed]()
+    chosen = range(len(instances)) if options.only is None else [options.only]
+    folder = Path(options.out, options.bed)
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"{'instance':34}{'best':>10}{'ours':>10}  gap %: seeds{'':10}{'CPU s':>6}   base-stock %, others %")
+    every = []
+    for number in chosen:
+        found = []
+        for seed in range(options.seeds):
+            kept = folder / f"{number}-{seed}.json"
+            if options.again or not kept.exists():
+                call = [sys.executable, __file__, options.bed, "--only", str(number), "--seed", str(seed), "--child",
+                        "--states", str(options.states), "--error", str(options.error)]  # fmt: skip
+                done = subprocess.run(call, capture_output=True, text=True)
+                if done.returncode:
+                    sys.exit(done.stderr)
+                whole = kept.with_suffix(".part")
+                whole.write_text(done.stdout.splitlines()[-1])
+                whole.replace(kept)
+            found.append(json.loads(kept.read_text()))
+        every.append(found)
+        instance = instances[number]
+        gaps = "  ".join(f"{percent(each['cost'], instance.best):.4f}" for each in found)
+        others = ", ".join(f"{name} {gap:.3f}" for name, gap in instance.others.items())
+        base = f"{percent(instance.base_stock, instance.best):.2f}"
+        print(f"{instance.name:34}{instance.best:10.4f}{found[0]['cost']:10.4f}  {gaps:22}"
+              f"{max(each['train_cpu_s'] for each in found):6.1f}   {base}, {others}", flush=True)  # fmt: skip
+    return every
+
+
+def percent(cost: float, best: float) -> float:
+    return 100.0 * (cost / best - 1.0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bed", choices=tuple(BEDS))
+    parser.add_argument("--only", type=int, help="number of an instance, from 0")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--states", type=int, default=400_000)
+    parser.add_argument("--error", type=float, default=2e-4, help="standard error of a simulated cost, of the cost")
+    parser.add_argument("--out", default="out/beds")
+    parser.add_argument("--again", action="store_true", help="also what is done already")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        return print(json.dumps(one(options)))
+    found = results(options)
+    instances = BEDS[options.bed]()
+    chosen = instances if options.only is None else [instances[options.only]]
+    for seed in range(options.seeds):
+        gaps = [percent(each[seed]["cost"], instance.best) for each, instance in zip(found, chosen, strict=True)]
+        solved = [gap for gap, instance in zip(gaps, chosen, strict=True) if instance.others]
+        below = sum(each[seed]["cost"] < instance.base_stock for each, instance in zip(found, chosen, strict=True))
+        print(f"seed {seed}: mean gap {statistics.mean(gaps):.4f} %, max {max(gaps):.4f} %, at or below the best on {sum(g <= 0 for g in gaps)}, "
+              f"below base-stock on {below} of {len(gaps)}" + (f", mean where solved {statistics.mean(solved):.4f} %" if solved else ""))  # fmt: skip
+    print(f"required: {REQUIRED[options.bed]}")
+    spent = [one["train_cpu_s"] for each in found for one in each]
+    print(f"CPU-seconds of training: mean {statistics.mean(spent):.1f}, max {max(spent):.1f}")
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""Parquet to Parquet: read, planned and written in chunks on all threads of Polars, so that memory does not grow with the file.
+
+The plan is written beside its target and renamed when it is whole: killed or failed, nothing half-written is visible. Rows
+that cannot be planned are set aside in a file of their own beside it.
+
+What it does not know: an item at a site that is there twice gets two lines.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ropewalk.errors import DataError
+from ropewalk.spine.data import sources
+from ropewalk.systems.inventory.bulk import reasons
+from ropewalk.systems.inventory.bulk.chunk import REJECTED, ROW, chunk
+from ropewalk.systems.inventory.bulk.plan import Lines, plan
+from ropewalk.systems.inventory.bulk.policy import Policy, base_stock
+from ropewalk.systems.inventory.bulk.table import Layout, layout
+
+ORDERS = {  # the columns of a plan, after item and site
+    "order_units": pl.Int64,
+    "order_value_usd": pl.Float64,
+    "stockout_probability": pl.Float32,
+    "stockout_before_arrival": pl.Float32,
+    "expected_units_short": pl.Float32,
+    "expected_demand": pl.Float32,
+    "order_up_to": pl.Float64,
+    "position": pl.Float64,
+    "reason": pl.String,
+}
+PART_ROWS = 250_000  # rows of a row group of the plan
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of a table of items."""
+
+    rows: int
+    planned: int
+    set_aside: int  # rows
+    lines: int  # with an order
+    units: float
+    order_value_usd: float
+    expected_to_run_out: float  # items: the sum of the probabilities
+    target: Path
+    rejected: Path | None
+    assumed: tuple[str, ...]  # columns that the table has not
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """For people and programs."""
+        rejected = None if self.rejected is None else str(self.rejected)
+        return {**asdict(self), "target": str(self.target), "rejected": rejected, "assumed": ", ".join(self.assumed)}
+
+
+def parquet_files(address: str, target: Path) -> list[str]:
+    """The Parquet files of a file or folder. DataError where there is something else, or the plan would be among them."""
+    found = sources.files(address)
+    other = next((name for name in found if not name.lower().endswith(".parquet")), None)
+    if other is not None:
+        raise DataError([f"{other}: the items must be Parquet; polars.read_csv(...).write_parquet(...) makes it"])
+    if any(Path(name).resolve().parent == target.resolve().parent for name in found) and Path(address).is_dir():
+        raise DataError(
+            [f"{target}: lies in the folder {address}, where it would be read as items; choose another place"]
+        )
+    if any(Path(name).resolve() == target.resolve() for name in found):
+        raise DataError([f"{target}: holds the items; give the plan another name"])
+    return found
+
+
+def plan_files(
+    source: Sequence[str],
+    target: Path,
+    assumed: Mapping[str, float],
+    *,
+    policy: Policy = base_stock,
+    word: str = "period",
+    where: str = "",
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Summary:
+    """Plan every row of Parquet files with the same columns. `assumed`: as table.defaults makes it; `where`: what sentences
+    call the files."""
+    where = where or source[0]
+    with _explained(where):
+        _alike(source)
+        scan = pl.scan_parquet(list(source))
+        heights = [int(pl.scan_parquet(name).select(pl.len()).collect().item()) for name in source]
+        if not sum(heights):
+            raise DataError([f"{where}: the table has the columns but no row."])
+        found = layout(scan.collect_schema(), where, lambda name: _first_length(scan, name))
+    keys = {name: scan.collect_schema().get(name, pl.String()) for name in ("item", "site")}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _beside(target) as (part, aside):
+        worker = _Worker(found, assumed, policy, word, aside, sum(heights), progress)
+        rows = scan.with_row_index(ROW).select(ROW, *found.columns)
+        with _explained(where, worker):
+            rows.map_batches(worker, schema={**keys, **ORDERS}, streamable=True).sink_parquet(
+                part, compression="zstd", compression_level=1, row_group_size=PART_ROWS, maintain_order=True
+            )
+        rejected = _rejected(aside, target, source, heights)
+        if rejected is not None and not worker.planned:
+            first = pl.scan_parquet(rejected).head(1).collect().row(0, named=True)
+            raise DataError([_nothing_left(where, rejected, first)])
+        with open(part, "rb") as file:
+            os.fsync(file.fileno())
+        part.replace(target)
+    return worker.summary(target, rejected)
+
+
+class _Worker:
+    """A chunk of the table in, its lines out; called from several threads."""
+
+    def __init__(
+        self,
+        found: Layout,
+        assumed: Mapping[str, float],
+        policy: Policy,
+        word: str,
+        aside: Path,
+        rows: int,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self.found, self.assumed, self.policy, self.word, self.aside = found, assumed, policy, word, aside
+        self.rows, self.progress = rows, progress
+        self.done = self.planned = self.lines = 0
+        self.sums: list[tuple[float, float, float]] = []
+        self.failed: BaseException | None = None
+        self._lock = Lock()
+
+    def __call__(self, frame: pl.DataFrame) -> pl.DataFrame:
+        try:
+            return self._planned(frame)
+        except BaseException as error:  # Polars would tell a traceback
+            self.failed = self.failed or error
+            raise
+
+    def _planned(self, frame: pl.DataFrame) -> pl.DataFrame:
+        key, items, rejected = chunk(frame, self.found, self.assumed)
+        lines = plan(items, self.policy)
+        value = lines.order_units * items.unit_cost_usd
+        if rejected.height:
+            rejected.write_parquet(self.aside / f"{rejected['row'][0]:015}.parquet")
+        with self._lock:
+            self.done += frame.height
+            self.planned += key.height
+            self.lines += int((lines.order_units > 0.0).sum())
+            self.sums.append(tuple(float(np.sum(x)) for x in (lines.order_units, value, lines.stockout_probability)))  # type: ignore[arg-type]
+            self.progress(self.done, self.rows)
+        return key.with_columns(self._columns(lines, value))
+
+    def _columns(self, lines: Lines, value: np.ndarray) -> list[pl.Series]:
+        made: dict[str, np.ndarray | pl.Series] = {**lines._asdict(), "order_value_usd": value}
+        made["reason"] = reasons.texts(lines.reason, self.word, self.found.periods)
+        return [pl.Series(name, made[name]).cast(kind) for name, kind in ORDERS.items()]
+
+    def summary(self, target: Path, rejected: Path | None) -> Summary:
+        units, value, out = (math.fsum(column) for column in zip(*self.sums, strict=True))
+        aside, missing = self.rows - self.planned, tuple(n for n in self.assumed if n not in self.found.others)
+        return Summary(self.rows, self.planned, aside, self.lines, units, value, out, target, rejected, missing)
+
+
+def _alike(source: Sequence[str]) -> None:
+    """DataError for a file whose columns are not those of the first one."""
+    first = dict(pl.scan_parquet(source[0]).collect_schema())
+    for name in source[1:]:
+        other = dict(pl.scan_parquet(name).collect_schema())
+        if other != first:
+            column = next(c for c in (*first, *other) if first.get(c) != other.get(c))
+            here, there = (str(s.get(column, "not there")) for s in (other, first))
+            raise DataError([f"{name}: column {column} is {here}, but {there} in {source[0]}; write them alike"])
+
+
+def _first_length(scan: pl.LazyFrame, name: str) -> int | None:
+    """Of the first list that is there among the first rows."""
+    lists = scan.select(name).head(1000).collect()[name].drop_nulls()
+    return int(lists.list.len()[0]) if len(lists) else None
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[tuple[Path, Path]]:
+    """A hidden file and a hidden folder beside the target, gone at the end; those of processes that were killed go first."""
+    for orphan in target.parent.glob(f".{target.name}.*.part*"):
+        pid = orphan.name.removeprefix(f".{target.name}.").split(".")[0]
+        if pid.isdigit() and not _alive(int(pid)):
+            shutil.rmtree(orphan, ignore_errors=True) if orphan.is_dir() else orphan.unlink(missing_ok=True)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    aside = part.with_name(part.name + "s")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    try:
+        yield part, aside
+    finally:
+        part.unlink(missing_ok=True)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _rejected(aside: Path, target: Path, source: Sequence[str], heights: Sequence[int]) -> Path | None:
+    """The file of what was set aside, with file and row as a person finds them; none, and none of an earlier plan."""
+    path = target.with_name(target.stem + ".rejected.parquet")
+    parts = sorted(aside.glob("*.parquet"))
+    if not parts:
+        path.unlink(missing_ok=True)
+        return None
+    starts = np.cumsum([0, *heights[:-1]])
+    files = pl.DataFrame({"start": starts, "file": list(source)}, schema={"start": pl.Int64, "file": pl.String}).lazy()
+    lines = pl.scan_parquet(parts).set_sorted("row").join_asof(files, left_on="row", right_on="start")
+    whole = aside / "all"
+    told = pl.col("row") - pl.col("start") + 1
+    lines.select("file", told.alias("row"), *[n for n in REJECTED if n != "row"]).sink_parquet(whole)
+    whole.replace(path)
+    return path
+
+
+def _nothing_left(where: str, rejected: Path, first: Mapping[str, object]) -> str:
+    return (
+        f"{where}: no row can be planned; all are in {rejected}. The first: {first['file']}, row {first['row']}: "
+        f"{first['column']} {first['value'] if first['value'] is not None else ''} {first['reason']}"
+    )
+
+
+@contextmanager
+def _explained(where: str, worker: _Worker | None = None) -> Iterator[None]:
+    """Errors of reading as sentences; those of the worker as they were."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, OSError) as error:
+        if worker is not None and worker.failed is not None:
+            raise worker.failed from None
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        said = str(error).strip().split("\n")[0].rstrip(".")
+        raise DataError([f"{where}: it can not be read: {said}. Was it written to the end?"]) from None

@@ -1,0 +1,183 @@
+"""An instance as the engine has it: the law of its demand, its world, its terms; and the sentences where it does not fit together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from ropewalk.errors import ConfigError, DataError, MissingError
+from ropewalk.systems.inventory.engine import laws
+from ropewalk.systems.inventory.engine.exact import Problem, outcomes
+from ropewalk.systems.inventory.engine.positions import positions
+from ropewalk.systems.inventory.engine.step import Terms
+from ropewalk.systems.inventory.engine.world import World
+
+if TYPE_CHECKING:
+    from ropewalk.systems.inventory.instance import Instance
+
+READERS: Mapping[str, Callable[..., pl.DataFrame]] = {".csv": pl.read_csv, ".parquet": pl.read_parquet}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An instance, ready for the engine."""
+
+    instance: Instance
+    law: laws.Law
+    seen: int  # periods of the history that the law was made of; 0: it was given
+    problem: Problem  # every place of the pipeline a state of its own
+    exact: Problem  # the same with fewer states, where there is such a thing (positions.py)
+
+    @property
+    def about(self) -> str:
+        """One line: the instance in words."""
+        given, law = self.instance, self.law.name
+        if self.law.kind == "negbin":
+            law = f"negbin:{self.law.successes:.3g},{self.law.mean:.4g}"
+        law = law if len(law) <= 40 else f"{law[:37]}..."
+        mean = "" if self.law.kind in ("poisson", "geometric") else f" (mean {self.law.mean:.4g})"
+        mean += f", from {self.seen} periods" if self.seen else ""
+        unmet = f"lost at {given.penalty:g} USD" if given.penalty else f"waiting at {given.backlog:g} USD"
+        parts = [
+            f"demand {law}{mean}",
+            f"lead time {given.lead_time}" + ("" if given.expedited_lead_time is None else f", expedited {given.expedited_lead_time}"),
+            f"unmet demand {unmet}", f"holding {given.holding:g}",
+            *([f"{given.order_cost:g} an order"] if given.order_cost else []),
+            *([f"packs of {given.pack}"] if given.pack > 1 else []),
+            *([f"life {given.life}"] if given.life else []),
+        ]  # fmt: skip
+        return ", ".join(parts)
+
+    def state(self, on_hand: list[int], due: list[int], owed: int) -> np.ndarray:
+        """[1,W] what is on hand (by remaining life where goods perish), due in the next periods, and owed, as a state. ConfigError where
+        it can not be one."""
+        world, wrong = self.problem.world, []
+        most = world.columns - 1
+        if len(due) > most:
+            after = f"only the next {most}" if most else "nothing"
+            wrong.append(
+                f"due: {','.join(map(str, due))} names {len(due)} periods; with a lead time of {max(self.leads)} {after} can be due when "
+                "an order is placed (what comes in this period is on hand)"
+            )
+        if len(on_hand) > world.lives:
+            wrong.append(
+                f"on hand: {len(on_hand)} numbers; "
+                + (f"{world.life} fit a life of {world.life}" if world.life else "goods that keep have one")
+            )
+        if min([*on_hand, *due, owed], default=0) < 0:
+            wrong.append("units are 0 or more; what customers wait for is --owed")
+        if owed and world.unmet == "lost":
+            wrong.append(f"owed: {owed}, but unmet demand is lost here")
+        if wrong:
+            raise ConfigError(wrong, "the state")
+        shelf = [0] * (world.lives - len(on_hand)) + on_hand
+        return np.array([[*shelf, owed, *due, *[0] * (most - len(due))]], np.int64)
+
+    @property
+    def leads(self) -> tuple[int, ...]:
+        lead = self.problem.world.lead
+        assert isinstance(lead, tuple)  # no other kind is made here
+        return lead
+
+
+def case_of(instance: Instance) -> Case:
+    """ConfigError names all that does not fit together."""
+    wrong = [sentence for is_wrong, sentence in _refused(instance) if is_wrong]
+    if wrong:
+        raise ConfigError(wrong, "the instance")
+    law, seen = _law(instance)
+    if instance.max_order is not None and instance.backlog is not None and instance.max_order <= law.mean:
+        raise ConfigError(
+            [
+                f"max_order: {instance.max_order} a period is not above the mean demand of {law.mean:.4g}, so that more and more is owed"
+            ],
+            "the instance",
+        )
+    two = instance.expedited_lead_time is not None
+    lead = (instance.lead_time, instance.expedited_lead_time) if two else (instance.lead_time,)
+    mixed = instance.life > 0 and 0.0 < instance.oldest_share < 1.0
+    world = World(
+        unmet="lost" if instance.penalty else "backlog", lead=lead, sources=len(lead), life=instance.life,  # type: ignore[arg-type]
+        issuing="mixed" if mixed else "lifo" if instance.life and instance.oldest_share == 0.0 else "fifo",
+    )  # fmt: skip
+    each = lambda value: np.full(len(lead), float(value))  # noqa: E731
+    costs = [instance.unit_cost, instance.expedited_unit_cost or 0.0][: len(lead)]
+    terms = Terms(
+        unit_cost=np.array(costs, float) if any(costs) else None,
+        order_cost=each(instance.order_cost) if instance.order_cost else None,
+        holding=instance.holding, backlog=instance.backlog, lost_sale=instance.penalty,
+        waste=instance.waste if instance.life else None,
+        pack=each(instance.pack) if instance.pack > 1 else None,
+        min_order=each(instance.min_order) if instance.min_order else None,
+        max_order=each(instance.max_order) if instance.max_order else None,
+    )  # fmt: skip
+    found = outcomes(law.probability(instance.tail / 10), instance.oldest_share if mixed else None, instance.tail)
+    problem = Problem(world, terms, found)
+    return Case(instance, law, seen, problem, positions(problem) or problem)
+
+
+def _refused(given: Instance) -> list[tuple[bool, str]]:
+    expedited = given.expedited_lead_time is not None
+    return [
+        (given.demand is None and given.history is None, "say the demand: --demand poisson:5 (geometric:M, negbin:R,M, given:P0,P1,...) or --history FILE.csv"),
+        (given.demand is not None and given.history is not None, "demand and history: one of them says the demand"),
+        (given.penalty is None and given.backlog is None, "say what unmet demand costs: --penalty (it is lost) or --backlog (it waits), USD a unit"),
+        (given.penalty is not None and given.backlog is not None, "penalty and backlog: unmet demand is lost or it waits; give one of them"),
+        (given.penalty is not None and given.unit_cost >= given.penalty, f"unit_cost: {given.unit_cost:g} is not below the penalty of {given.penalty or 0:g}, so that nothing would be worth ordering"),
+        (given.waste > 0 and not given.life, "waste: goods that keep (life 0) are never thrown away"),
+        (given.oldest_share < 1 and not given.life, "oldest_share: makes no difference where goods keep (life 0)"),
+        (given.max_order is not None and given.max_order < max(given.min_order, given.pack), f"max_order: {given.max_order} is below the least order of {max(given.min_order, given.pack)}"),
+        (expedited and (given.expedited_lead_time or 0) >= given.lead_time, f"expedited_lead_time: {given.expedited_lead_time} is not below the lead time of {given.lead_time}"),
+        (not expedited and given.expedited_unit_cost is not None, "expedited_unit_cost: say its expedited_lead_time too"),
+        (expedited and given.expedited_unit_cost is None, "expedited_lead_time: say its expedited_unit_cost too"),
+        (expedited and given.life > 0, "expedited_lead_time: with goods that perish the commands take one source"),
+    ]  # fmt: skip
+
+
+def _law(given: Instance) -> tuple[laws.Law, int]:
+    if given.demand is not None:
+        return laws.law(given.demand), 0
+    units = demands(str(given.history), given.column)
+    if given.history_as == "is":
+        return laws.given(np.bincount(units) * 1.0), len(units)
+    return laws.fitted(float(units.mean()), float(units.var(ddof=1)) if len(units) > 1 else 0.0), len(units)
+
+
+def demands(file: str, column: str | None = None) -> np.ndarray:
+    """[T] whole units of a table of past demands. DataError names file, row and value."""
+    path = Path(file)
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise DataError([f"{file}: the name must end in one of {', '.join(READERS)}"])
+    if not path.exists():
+        raise MissingError("file", file, hint=f"It was looked for at {path.absolute()}.")
+    try:
+        table = reader(path)
+    except Exception as error:
+        raise DataError(
+            [f"{file} can not be read as {path.suffix[1:]}: {' '.join(str(error).split())[:200]}"]
+        ) from None
+    numeric = [name for name in table.columns if table[name].dtype.is_numeric()]
+    if column is None and len(numeric) != 1:
+        raise DataError(
+            [
+                f"{file}: which column is the demand? --column {' or '.join(numeric) or 'NAME'}; it has {', '.join(table.columns)}"
+            ]
+        )
+    name = column or numeric[0]
+    if name not in table.columns:
+        raise MissingError(f"column of {file}", name, table.columns)
+    values = table[name].cast(pl.Float64, strict=False)
+    for row, (value, was) in enumerate(zip(values, table[name], strict=True), start=2 if path.suffix == ".csv" else 1):
+        if value is None or not math.isfinite(value) or value < 0 or value != round(value):
+            said = "is empty" if was is None else f"{was!r} is not a whole number of units, 0 or more"
+            raise DataError([f"{file}, row {row}: {name} {said}. Leave out what is not known; count in whole units."])
+    if not len(values) or not values.sum():
+        raise DataError([f"{file}: {name} holds no demand"])
+    return values.to_numpy().astype(int)

@@ -1,0 +1,229 @@
+"""The commands say what the engine finds: published figures, numbers that add up, one story in text and JSON."""
+
+import contextlib
+import json
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ropewalk import cli
+from ropewalk.errors import ConfigError, MissingError
+from ropewalk.systems.inventory.case import case_of
+from ropewalk.systems.inventory.commands import policies
+from ropewalk.systems.inventory.commands.policies import (
+    MAKERS,
+    Effort,
+    make,
+    name_of,
+    names_of,
+    score,
+    simulated,
+)
+from ropewalk.systems.inventory.instance import Instance
+
+ZIPKIN = ("--demand", "poisson:5", "--lead-time", "2", "--penalty", "4")
+DUAL = ("--demand", "given:.2,.2,.2,.2,.2", "--lead-time", "2", "--unit-cost", "100", "--expedited-lead-time", "0",
+        "--expedited-unit-cost", "105", "--backlog", "495", "--holding", "5")  # fmt: skip
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capsys):
+    """Run a command of inventory in an empty folder: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        capsys.readouterr()
+        with contextlib.suppress(SystemExit):
+            code = cli.main(["inventory", *map(str, arguments)])
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def said(shell):
+    """The JSON of a command."""
+
+    def run(*arguments):
+        code, out, err = shell(*arguments, "--json")
+        assert code == 0, err
+        assert out.count("\n") == 1
+        return json.loads(out)
+
+    return run
+
+
+def test_the_commands_leave_no_store_behind(shell, tmp_path):
+    assert shell("tune", *ZIPKIN, "--rule", "base-stock", "--quiet")[0] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_and_options_say_the_same(said, tmp_path):
+    (tmp_path / "i.yaml").write_text("demand: poisson:5\nlead_time: 2\npenalty: 9\n")
+    assert said("solve", "--instance", "i.yaml", "--penalty", "4")["cost_usd"] == said("solve", *ZIPKIN)["cost_usd"]
+
+
+# -- tune --
+
+
+def test_the_best_capped_base_stock_is_the_published_one(said, shell):
+    """Xin 2021 on Zipkin's instance: 4.405 by simulation; the optimum is 4.3954."""
+    found = said("tune", *ZIPKIN)
+    assert (found["rule"], found["parameters"]) == ("capped base-stock", {"level": 17, "cap": 5})
+    assert found["cost_usd"] == pytest.approx(4.405, abs=1e-3)
+    assert found["optimal_cost_usd"] == pytest.approx(4.3954, abs=2e-4)
+    assert found["low_usd"] <= found["cost_usd"] <= found["high_usd"]
+    assert found["cost_usd"] == pytest.approx(found["stock_units"] + 4 * 5 * (1 - found["fill_rate"]), rel=1e-4)
+    text = shell("tune", *ZIPKIN)[1]
+    assert "capped base-stock: level 17, cap 5\n4.4057 USD a period (exact)\n0.24 % above the optimum, 4.3953" in text
+
+
+def test_what_has_no_parameters_is_sent_where_it_belongs(shell):
+    assert "`ropewalk inventory solve`" in shell("tune", *ZIPKIN, "--rule", "exact")[2]
+    assert "Did you mean 'capped'?" in shell("tune", *ZIPKIN, "--rule", "capt")[2]
+    assert "is for 2 source(s), the problem has 1" in shell("tune", *ZIPKIN, "--rule", "dual-index")[2]
+    assert (
+        "where demand waits, base-stock is better"
+        in shell("tune", *ZIPKIN[:4], "--backlog", "4", "--rule", "capped")[2]
+    )
+
+
+# -- solve --
+
+
+def test_the_optimum_is_the_published_one_and_its_table_says_every_order(said, shell):
+    found = said("solve", *ZIPKIN, "--out", "policy.parquet")
+    assert found["cost_usd"] == pytest.approx(4.3954, abs=2e-4)
+    assert found["range_proven"]
+    assert 0 < found["cut_probability"] < 1e-9
+    table = pl.read_parquet("policy.parquet")
+    assert table.columns == ["on_hand", "due_1", "order", "share", "value_usd"]
+    assert table.height == found["states"] == 124
+    assert table["share"].sum() == pytest.approx(1.0)
+    cost = (table["share"] * table["order"]).sum()
+    assert cost == pytest.approx(found["ordered_units"], rel=1e-6)
+    text = shell("solve", *ZIPKIN)[1]
+    assert "optimum: 4.3953 USD a period, between 4.39527 and 4.39531" in text
+    assert "nothing better lies outside (Morton 1969)" in text
+    rows = [line for line in text.splitlines() if re.match(r"\d+ +[\d.]", line)]
+    by_hand = table.filter((pl.col("on_hand") == 5) & (pl.col("due_1") == 5))["order"].item()
+    assert rows[5].split()[1 + 5] == str(by_hand)
+
+
+def test_a_solution_prints_what_fits_its_states(shell):
+    waits = shell("solve", "--demand", "poisson:2", "--lead-time", "3", "--backlog", "9")[1]
+    assert re.search(r"^position +3 +4 .*\n-+\norder +9 +8 ", waits, re.M)
+    assert "the states that come most often\non hand  due 1  due 2  order  of the time" in shell("solve", "--demand", "poisson:2", "--lead-time", "3", "--penalty", "4")[1]  # fmt: skip
+    assert "order regular  order expedited" in shell("solve", *DUAL)[1]
+    csv = shell("solve", *ZIPKIN, "--out", "p.csv")[2]
+    assert "124 states with their orders are in p.csv" in csv
+    assert "must end in one of .parquet, .csv, .arrow" in shell("solve", *ZIPKIN, "--out", "p.xlsx")[2]
+
+
+def test_an_instance_that_is_too_large_is_refused_with_the_way_out(shell):
+    code, out, err = shell("solve", "--demand", "geometric:20", "--lead-time", "6", "--penalty", "19")
+    assert (code, out) == (2, "")
+    assert "GB are allowed (--memory-gb)" in err
+    assert "or shorten the lead time" in err
+
+
+# -- compare --
+
+
+def test_policies_stand_beside_each_other_in_the_order_of_their_cost(said, shell):
+    rows = said("compare", *DUAL)["policies"]
+    assert [r["policy"] for r in rows] == [
+        "exact",
+        "capped dual index",
+        "tailored base-surge",
+        "dual index",
+        "single index",
+    ]
+    published = {
+        "single index": 0.56,
+        "dual index": 0.11,
+        "capped dual index": 0.0,
+        "tailored base-surge": 0.06,
+    }  # Gijsbrechts et al. 2022
+    for r in rows[1:]:
+        assert 100 * r["gap"] == pytest.approx(published[r["policy"]], abs=0.015)
+        assert r["exact"]
+        assert r["gap_low"] == r["gap_high"]
+
+
+def test_what_is_simulated_is_paired_and_says_how_sure_it_is():
+    """The exact cost of each is inside its interval, and that of the difference is much narrower than those of the costs."""
+    case = case_of(Instance(demand="poisson:3", lead_time=2, penalty=9.0))
+    found = [policies.fixed("base-stock", case, (level,)) for level in (12, 13)]
+    exact, runs = ([way(policy, case, Effort(seed=3, paths=400)) for policy in found] for way in (score, simulated))
+    for one, other in zip(exact, runs, strict=True):
+        assert abs(one.cost - other.cost) < 4 * other.error
+    each = runs[1].paths - runs[0].paths
+    paired = each.std() / 20
+    assert abs(each.mean() - (exact[1].cost - exact[0].cost)) < 4 * paired
+    assert paired < 0.7 * runs[0].error
+
+
+def test_a_learned_policy_is_trained_as_asked_and_scored_exactly(said, monkeypatch):
+    """The training itself is the learner's test."""
+    asked = []
+
+    def learn(problem, settings, seed):
+        asked.append((problem.world.lead, settings.steps, seed))
+        return SimpleNamespace(decide=lambda states: np.clip(17 - states.sum(1), 0, 5)[:, None])
+
+    monkeypatch.setattr("ropewalk.systems.inventory.engine.learn.learn", learn)
+    rows = said("compare", *ZIPKIN, "--policies", "exact,learned", "--steps", "20", "--seed", "7")["policies"]
+    assert asked == [((2,), 20, 7)]
+    assert [r["policy"] for r in rows] == ["exact", "learned"]
+    assert rows[1]["cost_usd"] == pytest.approx(4.4057, abs=1e-4)
+    with pytest.raises(ConfigError, match="without order cost"):
+        make("learned", case_of(Instance(demand="poisson:3", penalty=9, order_cost=5)), Effort())
+
+
+def test_the_pretrained_policy_needs_no_training(said):
+    rows = said("compare", *ZIPKIN, "--policies", "exact,pretrained,capped")["policies"]
+    cost = {row["policy"]: row["cost_usd"] for row in rows}
+    assert cost["exact"] < cost["pretrained"] < cost["capped base-stock"]
+    with pytest.raises(ConfigError, match="for lost sales"):
+        make("pretrained", case_of(Instance(demand="poisson:3", backlog=9)), Effort())
+
+
+def test_where_what_is_owed_has_no_bound_costs_are_simulated(said, shell):
+    item = ("--demand", "poisson:2", "--backlog", "9", "--max-order", "3")
+    found = said("compare", *item, "--paths", "50")
+    assert [(r["policy"], r["exact"]) for r in found["policies"]] == [("base-stock", False)]
+    assert "has no upper bound" in shell("solve", *item)[2]
+    order = said("explain", *item, "--on-hand", "0", "--owed", "9", "--parameters", "8")
+    assert order["order"] == [3]
+    assert order["instead"][0]["standard_error_usd"] > 0
+
+
+def test_a_policy_that_does_not_fit_is_left_out_unless_it_was_asked_for(shell):
+    large = ("--demand", "poisson:2", "--lead-time", "3", "--penalty", "4", "--memory-gb", "0.1")
+    code, out, err = shell("compare", *large)
+    assert code == 0
+    assert "without exact: an exact solution would" in err
+    assert "capped base-stock" in out
+    assert shell("compare", *large, "--policies", "base-stock,exact")[0] == 2
+
+
+@pytest.mark.parametrize("said", ["capped-base-stock", "capped", "Capped base-stock", "CAPPED_BASE_STOCK"])
+def test_a_policy_is_meant_however_it_is_written(said):
+    assert name_of(said) == "capped base-stock"
+
+
+def test_lists_of_policies_keep_the_commas_of_names():
+    assert names_of("(s, S),s-S, rq,base-stock,optimal") == ["(s, S)", "(R, Q)", "base-stock", "exact"]
+    with pytest.raises(MissingError, match="Did you mean"):
+        names_of("base-stoc")
+
+
+def test_every_policy_has_a_maker_that_says_what_it_is_not_made_for():
+    case = case_of(Instance(demand="poisson:2", penalty=4.0, life=2, lead_time=1))
+    for name in set(MAKERS) - {"base-stock", "(s, S)", "(R, Q)", "capped base-stock", "exact", "learned"}:
+        with pytest.raises(ConfigError):
+            make(name, case, Effort())

@@ -1,0 +1,67 @@
+"""`ropewalk inventory compare`: policies beside each other on one instance, exactly where possible, else on the same demand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ropewalk.errors import ConfigError
+from ropewalk.systems.inventory.case import case_of
+from ropewalk.systems.inventory.commands import wording
+from ropewalk.systems.inventory.commands.policies import Candidate, Effort, Score, make, names_of, score, suited
+from ropewalk.systems.inventory.instance import Instance
+from ropewalk.types import Bench
+
+HEADS = ("policy", "parameters", "cost", "above best", "95 %", "fill rate", "stock", "orders", "CPU-s")
+
+
+def run(bench: Bench, instance: Instance, policies: str | None, steps: int, paths: int, memory_gb: float) -> int:
+    case = case_of(instance)
+    asked = [*suited(case), "exact"] if policies is None else names_of(policies)
+    effort = Effort(bench.seed, steps, paths, memory_gb * 1e9)
+    found: list[tuple[Candidate, Score]] = []
+    for name in asked:
+        try:
+            candidate = make(name, case, effort)
+        except ConfigError as error:
+            if policies is not None:
+                raise
+            bench.note(f"without {name}: {error.problems[0]}")
+            continue
+        found.append((candidate, score(candidate, case, effort)))
+        bench.note(f"{name}: {wording.cost(found[-1][1])}")
+    found.sort(key=lambda pair: pair[1].cost)
+    rows = [row(candidate, scored, found[0][1]) for candidate, scored in found]
+    bench.show(
+        {"policies": rows, "demand": case.law.name, "cut_probability": case.problem.outcomes.cut},
+        f"{case.about}\n\n{text(rows)}",
+    )
+    return 0
+
+
+def row(candidate: Candidate, scored: Score, best: Score) -> dict[str, Any]:
+    gap, error = scored.cost / best.cost - 1.0, interval(scored, best)
+    return {
+        "policy": candidate.name, "parameters": dict(candidate.parameters), "said": candidate.text, "made": candidate.made, **wording.body(scored),
+        "gap": gap, "gap_low": gap - 1.96 * error, "gap_high": gap + 1.96 * error, "cpu_s": round(candidate.cpu_s, 2),
+    }  # fmt: skip
+
+
+def interval(scored: Score, best: Score) -> float:
+    """Standard error of the gap: of the pairs of paths where both were simulated."""
+    if scored.paths is not None and best.paths is not None:
+        each = scored.paths - best.paths
+        return float(each.std(ddof=1) / len(each) ** 0.5) / best.cost
+    return float((scored.error**2 + best.error**2) ** 0.5) / best.cost
+
+
+def text(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        (
+            r["policy"], r["said"] or r["made"], wording.money(r["cost_usd"]), f"{100 * r['gap']:.2f} %",
+            "exact" if r["gap_low"] == r["gap_high"] else f"{100 * r['gap_low']:.2f} to {100 * r['gap_high']:.2f} %",
+            f"{100 * r['fill_rate']:.2f} %", f"{r['stock_units']:.2f}", f"{r['orders']:.2f}", f"{r['cpu_s']:.1f}",
+        )
+        for r in rows
+    ]  # fmt: skip
+    about = "cost in USD a period; fill rate: of the demand at once; stock: units at the end of a period; orders a period; CPU-s to tune, solve or train"
+    return f"{wording.columns(HEADS, lines, left=2)}\n\n{about}"

@@ -1,0 +1,253 @@
+"""Every policy that a person can name, ready to decide on an instance: tuned, solved or trained, and what it costs.
+
+`MAKERS` is the list: a policy of another kind is one more function that takes a Case and returns a Candidate.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ropewalk.errors import ConfigError, MissingError
+from ropewalk.systems.inventory.case import Case
+from ropewalk.systems.inventory.engine import exact, measures
+from ropewalk.systems.inventory.engine.classic import RULES
+from ropewalk.systems.inventory.engine.classic_cost import decision, newsvendor_level, policy_chain
+from ropewalk.systems.inventory.engine.classic_tune import tune, tune_simulated
+from ropewalk.systems.inventory.engine.exact import Array, Bounds, Chain, Decide, Problem
+from ropewalk.systems.inventory.engine.measures import Measures
+from ropewalk.systems.inventory.engine.optimum import endless, optimum
+from ropewalk.systems.inventory.engine.positions import Positions, as_positions
+
+TUNED, SCORED = 4e6, 3e7  # moves from state to state: above, parameters are tuned, and costs found, by simulation
+PERIODS = 1_000  # of a simulated path
+ALIASES = {"capped": "capped base-stock", "optimum": "exact", "optimal": "exact", "order up to": "base-stock"}
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much may be spent, and on which seed."""
+
+    seed: int = 0
+    steps: int = 2_000  # of a training
+    paths: int = 1_000  # of a simulation
+    memory: float = 4e9  # bytes, of an exact solution
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A policy ready to decide."""
+
+    name: str
+    problem: Problem  # on whose states it decides: the instance, or its positions
+    decide: Decide
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    made: str = ""  # how, in words
+    tried: int = 1  # sets of parameters
+    cpu_s: float = 0.0
+    chain: Chain | None = None  # where it is there already
+    why: Callable[[Array], list[tuple[str, float, str]]] | None = (
+        None  # how it comes to its order in a state [1,W] (reasons.py)
+    )
+
+    def orders(self, states: Array) -> Array:
+        """[N,S] orders in states [N,W] of the instance."""
+        return self.decide(as_positions(states) if isinstance(self.problem, Positions) else states)
+
+    @property
+    def text(self) -> str:
+        """level 17, cap 5"""
+        return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in self.parameters.items())
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a policy does in the long run."""
+
+    means: Measures
+    bounds: Bounds | None  # of the cost, where it is exact
+    error: float = 0.0  # standard error of the cost, where it was simulated
+    paths: Array | None = None  # [G] cost of each path, where it was simulated
+
+    @property
+    def cost(self) -> float:
+        return float(self.means.cost) if self.bounds is None else self.bounds.middle
+
+
+def name_of(text: str) -> str:
+    """The policy that was meant: capped-base-stock, "(s, S)", sS, ... MissingError says what there is."""
+    plain = lambda name: "".join(c for c in name.lower() if c.isalnum())  # noqa: E731
+    known = {plain(name): name for name in MAKERS} | {plain(alias): name for alias, name in ALIASES.items()}
+    found = known.get(plain(text))
+    if found is None:
+        raise MissingError("policy", text, [*MAKERS, *ALIASES])
+    return found
+
+
+def names_of(text: str) -> list[str]:
+    """Names that are separated by commas; those of (s, S) and (R, Q) are not."""
+    out, depth = [""], 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            out.append("")
+        else:
+            out[-1] += letter
+    return list(dict.fromkeys(name_of(part) for part in out if part.strip()))
+
+
+def suited(case: Case) -> list[str]:
+    """The classic rules that are made for this instance, the usual one last."""
+    world, given = case.problem.world, case.instance
+    if world.sources == 2:
+        return ["single index", "tailored base-surge", "dual index", "capped dual index"]
+    if given.order_cost:
+        return ["base-stock", "(R, Q)", "(s, S)"]
+    if world.life or world.unmet == "backlog":
+        return ["base-stock"]
+    return ["myopic", "base-stock", "projected", "capped base-stock"]
+
+
+def make(name: str, case: Case, effort: Effort, parameters: tuple[float, ...] | None = None) -> Candidate:
+    """The policy of this name; `parameters` are given instead of tuned."""
+    begun = time.process_time()
+    found = MAKERS[name](case, effort) if parameters is None else fixed(name, case, parameters)
+    return replace(found, cpu_s=time.process_time() - begun)
+
+
+def fixed(name: str, case: Case, parameters: tuple[float, ...]) -> Candidate:
+    """A classic rule with these parameters."""
+    if name not in RULES:
+        raise ConfigError([f"{name!r} has no parameters that can be given; {', '.join(RULES)} have"], "--parameters")
+    wanted = RULES[name].parameters
+    if len(parameters) != len(wanted):
+        raise ConfigError(
+            [f"{name} has {len(wanted)}: {', '.join(wanted)}; given were {len(parameters)}"], "--parameters"
+        )
+    values = dict(zip(wanted, parameters, strict=True))
+    return Candidate(name, case.exact, decision(case.exact, name, parameters), values, "as given")
+
+
+def score(policy: Candidate, case: Case, effort: Effort) -> Score:
+    """Exactly where the chain is short enough and its bounds meet, else simulated."""
+    if endless(case.problem):
+        return simulated(policy, case, effort)
+    try:
+        found = policy.chain or chain_of(policy, round(SCORED / len(case.problem.outcomes.probability)))
+        return Score(measures.exactly(policy.problem, found), found.average_cost(1e-6))
+    except (ConfigError, RuntimeError):
+        return simulated(policy, case, effort)
+
+
+def simulated(policy: Candidate, case: Case, effort: Effort) -> Score:
+    """On other paths than those of the tuning, the same for every policy."""
+    wants = lambda seen: policy.orders(exact.states(seen)) * 1.0  # noqa: E731
+    found = measures.simulated(case.problem, wants, effort.paths, effort.seed + 1, PERIODS)
+    error = float(found.cost.std(ddof=1) / math.sqrt(effort.paths))
+    return Score(Measures(*(float(column.mean()) for column in found)), None, error, found.cost)
+
+
+def chain_of(policy: Candidate, limit: int) -> Chain:
+    """The chain of a policy from an empty shelf. ConfigError beyond `limit` states."""
+    if policy.name in RULES:
+        return policy_chain(policy.problem, policy.name, tuple(policy.parameters.values()), limit)
+    return exact.chain(policy.problem, policy.decide, limit)
+
+
+def _rule(name: str) -> Callable[[Case, Effort], Candidate]:
+    def made(case: Case, effort: Effort) -> Candidate:
+        if name not in suited(case) and case.problem.world.unmet == "backlog" and name == "capped base-stock":
+            raise ConfigError(
+                ["capped base-stock is for lost sales; where demand waits, base-stock is better"], "the policy"
+            )
+        small, how = isinstance(case.exact, Positions) or _moves(case.problem) <= TUNED, "tuned exactly"
+        small = small and not endless(case.problem)
+        try:
+            found = tune(case.exact, name) if small else None
+        except RuntimeError:  # a chain that hardly ever leaves a part of itself: the bounds of its cost do not meet
+            found = None
+        if found is None:
+            found, how = tune_simulated(case.problem, name, effort.seed, final=2), "tuned by simulation"  # scored later
+        values = dict(zip(RULES[name].parameters, found.parameters, strict=True))
+        return Candidate(name, case.exact, decision(case.exact, name, found.parameters), values, how, found.tried)
+
+    return made
+
+
+def _exact(case: Case, effort: Effort) -> Candidate:
+    found = optimum(case.problem, effort.memory)
+    return Candidate("exact", found.problem, found.solution.decide, made="value iteration", chain=found.chain)
+
+
+def _learned(case: Case, effort: Effort) -> Candidate:
+    from ropewalk.systems.inventory.engine.learn import Settings, learn, nearest
+
+    given = case.instance
+    if given.order_cost or given.pack > 1 or given.min_order or given.max_order:
+        raise ConfigError(["a policy is learned without order cost, packs or limits of an order"], "the policy")
+    two = case.problem.world.sources > 1  # there a slope between whole orders misleads (docs/decisions/0026)
+    settings = Settings(
+        steps=effort.steps, chunk=min(Settings.chunk, effort.steps), parted=1.0 if two else Settings.parted
+    )
+    found = learn(case.problem, settings, effort.seed)
+    made = f"trained on {effort.steps:,} batches of sampled demand"
+
+    def why(state: Array) -> list[tuple[str, float, str]]:
+        rows: list[tuple[str, float, str]] = []
+        each = np.asarray(found.wanted(exact.seen(case.problem.world, state)))[0]
+        for name, wanted in zip(("expedited", "regular") if two else ("",), each[::-1], strict=True):
+            rows.append((f"{name} wanted".strip(), float(wanted), "by the network, before rounding"))
+            rows.append((f"{name} to whole units".strip(), float(nearest(wanted, np)), ""))
+        return rows
+
+    return Candidate("learned", case.problem, found.decide, made=made, why=why)
+
+
+def _pretrained(case: Case, effort: Effort) -> Candidate:
+    from ropewalk.systems.inventory.engine.pretrained import item_for, load
+
+    given = case.instance
+    if given.pack > 1 or given.min_order or given.max_order:
+        raise ConfigError(["the pre-trained policy knows no packs and no limits of an order"], "the policy")
+    item = item_for(case.problem)
+    network = load()
+    decide = network.decide(item)
+
+    def why(state: Array) -> list[tuple[str, float, str]]:
+        wanted = float(network.wanted_in(item, state)[0])
+        facts = [("mean demand", float(item.mean), "a period"), ("standard deviation", float(item.deviation), "of a period's demand"),
+                 ("lost sale / holding", float(item.penalty), "")]  # fmt: skip
+        return [
+            *facts,
+            ("wanted", wanted, "by the network, before rounding"),
+            ("to whole units", float(np.floor(wanted + 0.5)), ""),
+        ]
+
+    return Candidate(
+        "pretrained", case.problem, decide, made=f"the network of the package, seed {network.made.seed}", why=why
+    )
+
+
+MAKERS: dict[str, Callable[[Case, Effort], Candidate]] = {
+    **{name: _rule(name) for name in RULES},
+    "exact": _exact,
+    "learned": _learned,
+    "pretrained": _pretrained,
+}
+
+
+def _moves(problem: Problem) -> float:
+    """About how many moves the chain of an order-up-to policy has: its state is the demand, or the sales, of the periods that are on
+    the way."""
+    world, ways = problem.world, len(problem.outcomes.probability)
+    lead = world.lead
+    assert isinstance(lead, tuple)
+    past = max(lead) + max(world.life - 1, 0)
+    states = float(len(np.unique(problem.outcomes.period.demand))) ** past
+    if world.unmet == "lost":
+        states = min(states, float(math.comb(newsvendor_level(problem, past + 1, 0.999) + past, past)))
+    return states * ways

@@ -1,0 +1,68 @@
+"""`ropewalk inventory tune`: the best parameters of a classic rule, what it costs, and how far that is from the optimum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ropewalk.errors import ConfigError
+from ropewalk.systems.inventory.case import Case, case_of
+from ropewalk.systems.inventory.commands import wording
+from ropewalk.systems.inventory.commands.policies import Candidate, Effort, Score, make, name_of, score, suited
+from ropewalk.systems.inventory.engine.classic import RULES
+from ropewalk.systems.inventory.engine.exact import Bounds
+from ropewalk.systems.inventory.engine.optimum import optimum
+from ropewalk.systems.inventory.instance import Instance
+from ropewalk.types import Bench
+
+QUICK = 8e8  # bytes that the optimum may take here: seconds
+
+
+def run(bench: Bench, instance: Instance, rule: str | None) -> int:
+    case = case_of(instance)
+    name = suited(case)[-1] if rule is None else name_of(rule)
+    if name not in RULES:
+        way_out = "`ropewalk inventory solve`" if name == "exact" else "`ropewalk inventory compare --policies learned`"
+        raise ConfigError([f"{name!r} has no parameters to tune: {way_out}"], "--rule")
+    effort = Effort(bench.seed)
+    found = make(name, case, effort)
+    scored = score(found, case, effort)
+    best = best_cost(case)
+    bench.show(body(case, found, scored, best), text(case, found, scored, best))
+    return 0
+
+
+def best_cost(case: Case) -> Bounds | None:
+    """Of the optimum, where it takes seconds."""
+    try:
+        return optimum(case.problem, QUICK).solution.cost
+    except ConfigError:
+        return None
+
+
+def body(case: Case, found: Candidate, scored: Score, best: Bounds | None) -> dict[str, Any]:
+    return {
+        "rule": found.name, "parameters": dict(found.parameters), **wording.body(scored),
+        "optimal_cost_usd": best.middle if best else None, "gap": scored.cost / best.middle - 1.0 if best else None,
+        "tried": found.tried, "cpu_s": round(found.cpu_s, 3), "demand": case.law.name, "cut_probability": case.problem.outcomes.cut,
+    }  # fmt: skip
+
+
+def text(case: Case, found: Candidate, scored: Score, best: Bounds | None) -> str:
+    gap = None if best is None else 100 * (scored.cost / best.middle - 1)
+    beside = (
+        "the optimum takes more than seconds here: `ropewalk inventory solve`"
+        if best is None or gap is None
+        else f"{max(gap, 0.0):.2f} % above the optimum, {wording.money(best.middle)}"
+    )
+    sets = "one set of parameters was" if found.tried == 1 else f"{found.tried} sets of parameters were"
+    return "\n".join(
+        [
+            case.about,
+            "",
+            f"{found.name}: {found.text}",
+            wording.cost(scored),
+            beside,
+            wording.means(scored),
+            f"{found.made}: {sets} tried in {found.cpu_s:.1f} CPU-s",
+        ]
+    )

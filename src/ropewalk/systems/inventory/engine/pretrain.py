@@ -1,0 +1,279 @@
+"""Makes the network of pretrained.py, and trains it on for one item.
+
+    python -m ropewalk.systems.inventory.engine.pretrain --seed 0 --out pretrained.npz
+
+The pathwise gradient of learn.py, with an item of its own on every path: drawn at random (`drawn`), replaced by another after some
+steps, its cost counted in a rough measure of what such an item costs. No table and no exact solution is used: an item of the
+published tables comes up with probability 0.
+
+Letters: B paths, T periods of a step, N steps of a chunk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from scipy.stats import nbinom, norm
+
+from ropewalk.systems.inventory.engine import expected
+from ropewalk.systems.inventory.engine.exact import Problem
+from ropewalk.systems.inventory.engine.learn import HAIR, _network, nearest, weight
+from ropewalk.systems.inventory.engine.pretrained import (
+    LONGEST,
+    Facts,
+    Item,
+    Made,
+    Pretrained,
+    Ranges,
+    Weights,
+    facts,
+    item_for,
+    order,
+    to_bytes,
+)
+from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, step
+from ropewalk.systems.inventory.engine.world import World
+
+Array = Any
+UNITS = 512  # of the table of what stays unsold
+WORLD = World(lead="items", longest=LONGEST, lots=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long and how."""
+
+    steps: int = 10_000
+    paths: int = 512
+    periods: int = 40  # of a step
+    follow: int = 6  # periods on the shelf before an order counts
+    parted: float = 0.4  # share of the steps, the first ones, in which orders are not whole yet
+    sizes: tuple[int, ...] = (64, 64, 64)
+    rate: float = 3e-3
+    average: float = 0.999  # of the weights, a step
+    chunk: int = 20  # steps for which an item stays at least
+    leave: float = 0.25  # share of the items that are replaced after a chunk
+
+
+class Items(NamedTuple):
+    """The items of the paths."""
+
+    item: Item  # [B] each
+    successes: Array  # [B] R of the negative binomial
+    unsold: Array  # [B,U] E(x - demand)+
+
+
+class Training(NamedTuple):
+    """All that a training is: arrays only."""
+
+    weights: Weights
+    optimiser: Any
+    average: Weights
+    state: State
+    step: Array  # []
+
+
+def drawn(rng: np.random.Generator, size: int, ranges: Ranges) -> Items:
+    """Items of all kinds: means, costs and spreads even on a logarithmic scale; a quarter Poisson, a fifth geometric; a tenth of the
+    lead times 0, 1 to 10 alike."""
+
+    def even(ends: tuple[float, float]) -> Array:
+        return np.exp(rng.uniform(np.log(ends[0]), np.log(ends[1]), size))
+
+    mean, kind = even(ranges.mean), rng.random(size)
+    successes = np.where(kind < 0.25, 1e6, np.where(kind < 0.45, 1.0, even(ranges.successes)))
+    lead = np.where(rng.random(size) < 0.1, 0, rng.integers(1, LONGEST + 1, size))
+    below = np.cumsum(
+        nbinom.pmf(np.arange(UNITS - 1), successes[:, None], (successes / (successes + mean))[:, None]), -1
+    )
+    unsold = np.concatenate([np.zeros((size, 1)), np.cumsum(below, -1)], -1)  # E(x - D)+ grows by P(D <= x)
+    return Items(Item(mean, np.sqrt(mean + mean**2 / successes), even(ranges.penalty), lead), successes, unsold)
+
+
+def scale(item: Item) -> Array:
+    """[B] roughly what an item costs a period: the newsvendor's cost for normal demand, growing slowly with the lead time."""
+    z = norm.ppf(item.penalty / (1.0 + item.penalty))
+    return np.asarray((1.0 + item.penalty) * norm.pdf(z) * item.deviation * (1.0 + item.lead) ** 0.3)
+
+
+def pretrain(
+    settings: Settings | None = None,
+    seed: int = 0,
+    look: Callable[[int, Pretrained], None] | None = None,
+    every: int = 1_000,
+) -> Pretrained:
+    """The network after all steps; `look` gets the steps done and the network, after every so many."""
+    settings, ranges, begun = settings or Settings(), Ranges(), time.process_time()
+    rng = np.random.default_rng(seed)
+    items = drawn(rng, settings.paths, ranges)
+    at = begin(settings, _first(settings, rng), _usual(items.item))
+
+    def made(done: int) -> Pretrained:
+        spent = round(time.process_time() - begun, 1)
+        weights = tuple((np.asarray(w), np.asarray(b)) for w, b in at.average)
+        return Pretrained(weights, Made(seed, done, done * settings.paths * settings.periods, spent), ranges)
+
+    for done in range(settings.chunk, settings.steps + 1, settings.chunk):
+        items, at = _replaced(rng, settings, ranges, items, at)
+        rate = rng.gamma(
+            items.successes, items.item.mean / items.successes, (settings.chunk, settings.periods, settings.paths)
+        )
+        at = _chunk(settings, items, at, rng.poisson(rate))
+        if look is not None and done % every == 0:
+            look(done, made(done))
+    return made(settings.steps)
+
+
+def fine_tune(policy: Pretrained, problem: Problem, seed: int = 0, settings: Settings | None = None) -> Pretrained:
+    """The network trained on for one problem, on its own law of demand."""
+    settings = settings or Settings(steps=400, rate=1e-3, average=0.98, parted=0.0)
+    begun, rng, law = time.process_time(), np.random.default_rng(seed), problem.outcomes
+    table = np.asarray(expected.unsold(problem, UNITS).units)
+    item = Item(*(np.full(settings.paths, part) for part in item_for(problem)))
+    every = Items(item, np.zeros(settings.paths), np.broadcast_to(table, (settings.paths, UNITS)))
+    at = begin(settings, tuple((jnp.asarray(w), jnp.asarray(b)) for w, b in policy.weights), _usual(item))
+    for _ in range(0, settings.steps, settings.chunk):
+        shape = settings.chunk, settings.periods, settings.paths
+        at = _chunk(settings, every, at, rng.choice(law.period.demand, shape, p=law.probability))
+    weights = tuple((np.asarray(w), np.asarray(b)) for w, b in at.average)
+    passed = settings.steps * settings.paths * settings.periods
+    made = Made(seed, settings.steps, passed, round(time.process_time() - begun, 1))
+    return Pretrained(weights, made, policy.ranges)
+
+
+def _first(settings: Settings, rng: np.random.Generator) -> Weights:
+    width = LONGEST + facts(Item(np.ones(1), np.ones(1), np.ones(1), np.ones(1, int))).inputs.shape[-1]
+    weights = []
+    for rows, columns in itertools.pairwise([width, *settings.sizes, 1]):
+        scale = (1.5 / rows) ** 0.5 * (0.1 if columns == 1 else 1.0)
+        weights.append((jnp.asarray(rng.normal(size=(rows, columns)) * scale, jnp.float32), jnp.zeros(columns)))
+    return tuple(weights)
+
+
+def begin(settings: Settings, weights: Weights, state: State) -> Training:
+    return Training(weights, _optimiser(settings).init(weights), weights, state, jnp.float32(0))
+
+
+def _usual(item: Item) -> State:
+    """A period's demand in each place."""
+    places = facts(item).places * np.round(np.asarray(item.mean))[:, None]
+    due = np.where(item.lead[:, None] > 0, places, 0.0)  # the column of an order of now fills first
+    number = partial(jnp.asarray, dtype=jnp.float32)
+    return State(number(places[:, :1]), jnp.zeros(len(places)), number(due))
+
+
+def _replaced(
+    rng: np.random.Generator, settings: Settings, ranges: Ranges, items: Items, at: Training
+) -> tuple[Items, Training]:
+    """Some items leave, and others come."""
+    fresh, leaves = drawn(rng, settings.paths, ranges), rng.random(settings.paths) < settings.leave
+
+    def either(old: Array, new: Array) -> Array:
+        return (jnp if isinstance(old, jax.Array) else np).where(leaves.reshape(-1, *[1] * (old.ndim - 1)), new, old)
+
+    state = jax.tree.map(either, at.state, _usual(fresh.item))
+    return jax.tree.map(either, items, fresh), at._replace(state=state)
+
+
+def _chunk(settings: Settings, items: Items, at: Training, demand: Array) -> Training:
+    """`demand` [N,T,B] units."""
+    number = partial(jnp.asarray, dtype=jnp.float32)
+    known = jax.tree.map(jnp.asarray, facts(items.item))
+    costs = number(items.item.penalty), number(scale(items.item))
+    table = expected.Unsold(number(items.unsold), number(items.item.mean))
+    return _advance(settings, known, jnp.asarray(items.item.lead), costs, table, number(demand), at)
+
+
+def _optimiser(settings: Settings) -> optax.GradientTransformation:
+    rate = optax.cosine_decay_schedule(settings.rate, settings.steps, 0.01)
+    return optax.chain(optax.clip_by_global_norm(5.0), optax.adam(rate, b2=0.99))
+
+
+@partial(jax.jit, static_argnames=("settings",))
+def _advance(
+    settings: Settings,
+    known: Facts,
+    lead: Array,
+    costs: tuple[Array, Array],
+    table: expected.Unsold,
+    demand: Array,
+    at: Training,
+) -> Training:
+    """One chunk of steps; demand [N,T,B]."""
+    climb = _optimiser(settings)
+
+    def one(at: Training, demand: Array) -> tuple[Training, None]:
+        rounds = at.step >= settings.parted * settings.steps
+        slope, state = jax.grad(_cost, has_aux=True)(
+            at.weights, settings, known, lead, costs, table, at.state, demand, rounds
+        )
+        change, optimiser = climb.update(slope, at.optimiser, at.weights)
+        weights = optax.apply_updates(at.weights, change)
+        share = jnp.minimum(settings.average, (at.step + 1.0) / (at.step + 10.0))
+        average = jax.tree.map(lambda old, new: share * old + (1.0 - share) * new, at.average, weights)
+        return Training(weights, optimiser, average, state, at.step + 1.0), None
+
+    return jax.lax.scan(one, at, demand)[0]
+
+
+def _cost(
+    weights: Weights, settings: Settings, known: Facts, lead: Array, costs: tuple[Array, Array], table: expected.Unsold, state: State,
+    demand: Array, rounds: Array,
+) -> tuple[Array, State]:  # fmt: skip
+    """Mean cost of a period in the measure of each item, and the state at the end. As learn._cost, for many items."""
+    penalty, measure = costs
+    terms = Terms(holding=1.0, lost_sale=penalty, lead=lead[:, None])
+    side = jnp.tile(jnp.array([1.0, -1.0]), settings.paths // 2)
+    lasts = jnp.arange(settings.periods)[:, None] < settings.periods - lead - settings.follow  # [T,B]
+
+    shown_to: list[Seen] = []
+
+    def policy(seen: Seen) -> Array:
+        shown_to.append(seen)
+        counts, shown = seen.known[:, None], seen._replace(known=None)
+        plain = partial(_network, learns=jnp.ones((len(side), 1)))
+        leaning = order(*jax.lax.stop_gradient((weights, known, shown)), plain, jnp)
+        whole = nearest(leaning)
+        counts = counts * jnp.where(rounds, weight(leaning, whole, side[:, None]), 1.0)
+        units = order(weights, known, shown, partial(_network, learns=counts), jnp)
+        return units + jax.lax.stop_gradient(jnp.where(rounds, whole - units, 0.0))
+
+    def one(state: State, each: tuple[Array, Array]) -> tuple[State, Array]:
+        demand, counts = each
+        state, flow = step(WORLD, policy, terms, state, Period(demand - HAIR * side, known=counts))
+        profit = expected.profit(WORLD, terms, table, shown_to[-1], flow, HAIR * side)
+        return state, (profit / measure).mean()
+
+    state, profit = jax.lax.scan(one, state, (demand, lasts))
+    return -profit.mean(), State(*(jnp.where(rounds, jnp.round(part), part) for part in state))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=Settings.steps)
+    parser.add_argument("--out", type=Path, required=True, help="the .npz to write, after every thousand steps")
+    options = parser.parse_args()
+
+    def look(done: int, policy: Pretrained) -> None:
+        options.out.write_bytes(to_bytes(policy))
+        sys.stderr.write(f"{done:,} of {options.steps:,} steps, {policy.made.cpu_seconds:,.0f} CPU-s\n")
+
+    options.out.write_bytes(to_bytes(pretrain(Settings(steps=options.steps), options.seed, look)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
