@@ -3,8 +3,9 @@ the same in any block, on any number of threads, and from any period on.
 
 - An item's key is two words: Threefry-2x32 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011) of the item
   under the seed, which is what jax.random.fold_in gives.
-- A period's word is the period under that key: two rounds of the 32-bit mix "lowbias32" (Wellons, Prospecting for hash
-  functions, 2018), each after one word of the key was added.
+- A period's word is the period under that key, as in SplitMix (Steele, Lea, Flood, Fast splittable pseudorandom number
+  generators, OOPSLA 2014): the period times 2^32 over the golden ratio, the key's first word added, mixed by "lowbias32"
+  (Wellons, Prospecting for hash functions, 2018), with the key's second word added halfway.
 - The word finds the demand in an alias table (Walker, ACM TOMS 3(3), 1977): its first bits choose a cell, the others decide
   between the cell's own demand and the one that fills the cell up. Probabilities are whole multiples of 2^-32.
 
@@ -83,11 +84,8 @@ def keys(seed: int, items: Array) -> tuple[Array, Array]:
 
 def word(key: tuple[Array, Array], period: Array) -> Array:
     """[...] uint32, all values alike."""
-    return _mix(_mix(jnp.asarray(period, jnp.uint32) + key[0]) + key[1])
-
-
-def _mix(x: Array) -> Array:
-    x = (x ^ (x >> 16)) * np.uint32(0x7FEB352D)
+    x = jnp.asarray(period, jnp.uint32) * np.uint32(0x9E3779B9) + key[0]
+    x = (x ^ (x >> 16)) * np.uint32(0x7FEB352D) + key[1]
     x = (x ^ (x >> 15)) * np.uint32(0x846CA68B)
     return x ^ (x >> 16)
 
@@ -97,9 +95,21 @@ def demand(drawn: Tables, law: Array, word: Array) -> Array:
     cell_bits = 32 - drawn.bits
     own = word >> cell_bits
     at = (jnp.asarray(law, jnp.uint32) << drawn.bits) + own
-    cell = jax.lax.gather(drawn.cells, at[..., None], _ONE_OF_MANY, (1,), mode="promise_in_bounds")
+    found = jax.lax.gather(drawn.cells, at[..., None], _ONE_OF_MANY, (1,), mode="promise_in_bounds")
+    cell = jax.lax.optimization_barrier(found)  # a loop of its own: XLA would compute the word in both
     inside = word & np.uint32((1 << cell_bits) - 1)
     return jnp.where(inside < cell >> drawn.bits, own, cell & np.uint32((1 << drawn.bits) - 1))
+
+
+def history(drawn: Tables, seed: Array, first: Array, law: Array, periods: int) -> Array:
+    """[periods,B] demands of the B items from `first` on, item b by law[b], in 8 or 16 bits."""
+    key = keys(seed, jnp.arange(len(law), dtype=jnp.uint32) + first)
+    units = jnp.uint8 if drawn.bits <= 8 else jnp.uint16
+
+    def one(_: None, time: Array) -> tuple[None, Array]:
+        return None, demand(drawn, law, jax.lax.optimization_barrier(word(key, time))).astype(units)
+
+    return jax.lax.scan(one, None, jnp.arange(periods, dtype=jnp.uint32))[1]
 
 
 _ONE_OF_MANY = jax.lax.GatherDimensionNumbers(offset_dims=(), collapsed_slice_dims=(0,), start_index_map=(0,))

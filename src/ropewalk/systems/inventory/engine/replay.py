@@ -18,12 +18,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine import draws
-from ropewalk.systems.inventory.engine.replay_block import Kind, on_draws, on_history
+from ropewalk.systems.inventory.engine import draws, replay_block
+from ropewalk.systems.inventory.engine.replay_block import Kind, on_history
 from ropewalk.systems.inventory.engine.world import World
 
 Array = Any
 BLOCK = 4096  # items
+CELLS = 1 << 23  # item-periods of a block, where it has more than 64 items
 LIMIT = 1 << 32  # units; sums are counted in 32 bits and emptied before they reach it
 CUTS = 8  # times at most that they are emptied
 
@@ -88,7 +89,8 @@ def replay_drawn(
         kind = _kind(plan, (1 << tables.bits) - 1, items)
         laws = jnp.asarray(_padded(law[items], plan.width, np.uint32))
         seed, first = np.uint32(drawn.seed % LIMIT), np.uint32(drawn.first + items.start)
-        return kind, lambda level, cap: on_draws(kind, tables, seed, first, laws, level, cap)
+        history = replay_block.drawn(tables, seed, first, laws, periods)
+        return kind, lambda level, cap: on_history(kind, history, level, cap)
 
     return _gathered(plan, threads, block)
 
@@ -133,7 +135,7 @@ def _plan(world: World, level: np.ndarray, cap: np.ndarray | None, warm: int, pe
         warm,
         periods,
         items,
-        min(BLOCK, -(-items // 64) * 64),
+        max(min(BLOCK, -(-items // 64) * 64, CELLS // periods // 64 * 64), 64),
     )
 
 

@@ -69,11 +69,14 @@ def on_history(kind: Kind, history: Array, level: Array, cap: Array) -> Array:
     return _on_history(kind, _ONCE, history, level, cap)[0]
 
 
-def on_draws(
-    kind: Kind, tables: draws.Tables, seed: Array, first: Array, law: Array, level: Array, cap: Array
-) -> Array:
-    """The same on demand drawn for the B items from `first` on, item b by law[b] of the tables."""
-    return _on_draws(kind, tables.bits, _ONCE, seed, first, law, tables.cells, level, cap)[0]
+def drawn(tables: draws.Tables, seed: Array, first: Array, law: Array, periods: int) -> Array:
+    """[T,B] the demands that draws.history says, computed in a block's cache."""
+    return _drawn(tables.bits, periods, tables.cells, seed, first, law)
+
+
+@partial(jax.jit, static_argnames=("bits", "periods"), compiler_options=OPTIONS)
+def _drawn(bits: int, periods: int, cells: Array, seed: Array, first: Array, law: Array) -> Array:
+    return draws.history(draws.Tables(cells, bits), seed, first, law, periods)
 
 
 @partial(jax.jit, static_argnames=("kind",), compiler_options=OPTIONS)
@@ -82,22 +85,6 @@ def _on_history(kind: Kind, once: Array, history: Array, level: Array, cap: Arra
         return jax.lax.dynamic_slice_in_dim(history, begin, count).astype(kind.units)
 
     return jax.lax.map(lambda at: _rolled(kind, once, *at, rows), (level, cap))
-
-
-@partial(jax.jit, static_argnames=("kind", "bits"), compiler_options=OPTIONS)
-def _on_draws(
-    kind: Kind, bits: int, once: Array, seed: Array, first: Array, law: Array, cells: Array, level: Array, cap: Array
-) -> tuple[Array, Array]:
-    key = draws.keys(seed, jnp.arange(len(law), dtype=jnp.uint32) + first)
-    tables = draws.Tables(cells, bits)
-
-    def drawn(begin: Array, count: int) -> Array:
-        """Words, then demands, in loops of their own: in one, XLA would compute a word for each of its uses."""
-        times = jnp.arange(count, dtype=jnp.uint32) + jnp.asarray(begin, jnp.uint32)
-        words = jax.lax.scan(lambda _, time: (None, draws.word(key, time)), None, times)[1]
-        return jax.lax.scan(lambda _, word: (None, draws.demand(tables, law, word).astype(kind.units)), None, words)[1]
-
-    return jax.lax.map(lambda at: _rolled(kind, once, *at, drawn), (level, cap))
 
 
 def _rolled(
