@@ -7,7 +7,7 @@ CLONE is a clone of MatiasAlvo/Neural_inventory_control, PYTHON an interpreter w
 pyyaml; its own trainer, simulator and settings are run, on one core.
 
 What runs: one store, lost sales, lead time 4 in all rows.
-- drawn: 16,384 items x 365 periods, each item its own Poisson law (means 0.5 to 8) and its own level, demand drawn on the fly; 2 cores.
+- drawn: 16,384 items x 365 periods, each item its own Poisson law (means 0.5 to 8) and its own level, demand drawn for the call; 2 cores.
 - at hand: 8,192 items x 365 periods of Poisson 5 in memory (16 bits each; 3.0 MB a block of 4,096 items, which a core's L2 and L3
   hold), 32 levels tried for each item; 2 cores. "one level" tries one, on 400,000 items x 104 periods (83 MB, not in cache).
 - trained: a 3 x 32 ELU network, pathwise gradient through the engine's step, Adam; 512 paths x 50 periods an update, and 8,192 x 50 in

@@ -33,7 +33,7 @@ def drawn(*sizes, rows=40, seed=0):
     )
 
 
-@pytest.mark.parametrize("sizes", [(3, 2), (5, 8, 6, 7, 2)])
+@pytest.mark.parametrize("sizes", [(3, 2), (4, 8, 6, 2)])
 def test_values_and_gradients_are_those_of_the_plain_network(sizes):
     weights, inputs, scale = drawn(*sizes)
 

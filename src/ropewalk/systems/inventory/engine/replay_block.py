@@ -84,7 +84,7 @@ def _on_history(kind: Kind, once: Array, history: Array, level: Array, cap: Arra
     def rows(begin: Array, count: int) -> Array:
         return jax.lax.dynamic_slice_in_dim(history, begin, count).astype(kind.units)
 
-    return jax.lax.map(lambda at: _rolled(kind, once, *at, rows), (level, cap))
+    return jax.lax.map(lambda at: _rolled(kind, once, at[0], at[1], rows), (level, cap))
 
 
 def _rolled(
