@@ -46,12 +46,6 @@ def train(bed: str, instance: Instance, seed: int):
     if bed == "dual":
         policy = learn.learn(problem, learn.Settings(steps=800, paths=256), seed).decide
         return improve.improve(problem, policy, improve.Settings(pairs=400_000), seed).decide
-    if bed == "perishables":
-        policy = learn.learn(problem, learn.Settings(), seed).decide
-        try:
-            return improve.improve(problem, policy, improve.Settings(pairs=300_000), seed).decide
-        except ConfigError:
-            return policy  # too many states for a table
     return learn.learn(problem, learn.Settings(), seed).decide
 
 

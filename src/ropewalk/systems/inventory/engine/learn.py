@@ -50,11 +50,9 @@ class Settings:
 
     steps: int = 2_000
     paths: int = 512
-    periods: int | None = None  # of a step; None: 24, two lead times and six shelf lives
-    follow: int | None = None  # periods on the shelf before an order counts; None: 8 and two shelf lives
-    parted: float | None = (
-        None  # share of the steps, the first ones, in which orders are not whole yet; None: see `fitted`
-    )
+    periods: int = 0  # of a step; 0: 24, two lead times and six shelf lives
+    follow: int = 0  # periods on the shelf before an order counts; 0: 8 and two shelf lives
+    parted: float = -1.0  # share of the steps, the first ones, in which orders are not whole yet; below 0: see `fitted`
     channels: int = 32
     layers: int = 2
     rate: float = 1e-2
@@ -63,16 +61,17 @@ class Settings:
 
 
 def fitted(settings: Settings, problem: Problem) -> Settings:
-    """The settings with every None filled in. What perishes is felt late, so its orders are followed longer; with two sources whole
+    """The settings with what was left open filled in. What perishes is felt late, so its orders are followed longer; with two sources whole
     orders are not learned as such: a unit of one source makes up for one of the other, and the slopes of both mislead
     (docs/decisions/0026)."""
     world = problem.world
-    usual = {
+    usual: dict[str, Any] = {
         "periods": 24 + 2 * max(lead_times(problem)) + 6 * world.life,
         "follow": 8 + 2 * world.life,
         "parted": 1.0 if world.sources > 1 else 0.2 if world.life else 0.4,
     }
-    return replace(settings, **{name: value for name, value in usual.items() if getattr(settings, name) is None})
+    left_open = {"periods": settings.periods == 0, "follow": settings.follow == 0, "parted": settings.parted < 0.0}
+    return replace(settings, **{name: usual[name] for name, is_open in left_open.items() if is_open})
 
 
 class Rule(NamedTuple):
