@@ -7,7 +7,7 @@ export OPENBLAS_NUM_THREADS ?= 2
 export POLARS_MAX_THREADS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs bench lock clean
+.PHONY: help setup demo test check docs bench bench-inventory lock clean
 
 help:
 	@echo "make demo    plan the replenishment of a real retailer, from purchases to a monitored order plan"
@@ -15,6 +15,7 @@ help:
 	@echo "make check   style, types, and that the docs match the program"
 	@echo "make docs    write the command reference anew from the program"
 	@echo "make bench   the figures of docs/results"
+	@echo "make bench-inventory   those of inventory at one site, beside the published ones: hours; needs ROPEWALK_SHARED_DATA"
 
 # The lock gives CI the same versions every time; a person gets what fits their Python.
 .venv/ready-%: pyproject.toml requirements.lock
@@ -49,6 +50,9 @@ docs: .venv/ready-inventory,demo,s3,postgres,test,check
 
 bench: .venv/ready-inventory,demo,s3,postgres,test
 	@$(BIN)/python benchmarks/run.py
+
+bench-inventory: .venv/ready-inventory,demo,s3,postgres,test
+	@$(BIN)/python benchmarks/inventory.py
 
 # Writes requirements.lock: names, versions and hashes of every package for Python 3.11 and later, no host names.
 lock:

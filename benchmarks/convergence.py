@@ -23,6 +23,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 from published import lost_sales  # noqa: E402  (after the threads are set)
 from ropewalk.systems.inventory.engine import exact  # noqa: E402
+from rows import tell  # noqa: E402
 
 WITHIN = {1.0: (10.0, 4.0, 241.0), 0.25: (15.0, 6.0, 440.0)}  # per cent: required, stretch, HDPO (CPU-seconds)
 
@@ -87,6 +88,12 @@ def main() -> None:
             training, whole = (for_good(points, best * (1 + within / 100), column) for column in (0, 1))
             text.append("never within" if training is None else f"within {within:g} % for good after {training:.1f} CPU-s ({whole:.1f} with imports; required {required:g}, stretch {stretch:g}, HDPO {hdpo:g}: {hdpo / training:.0f} times)")  # fmt: skip
         print(f"seed {seed}: " + "; ".join(text) + f"; at the end {100 * (points[-1][2] / best - 1):.4f} % after {points[-1][0]:.1f}", flush=True)  # fmt: skip
+    slowest = [
+        [for_good(points, best * (1 + within / 100), 0) or float("inf") for points in curves] for within in WITHIN
+    ]
+    worst = [max(each) for each in slowest]
+    tell(f"{options.demand}, L = {options.lead_time}, p = {options.penalty:g}, one thread: within 1 % / 0.25 % for good ({len(curves)} seeds)",
+         f"{worst[0]:.1f} / {worst[1]:.1f} CPU-s", "10 / 15 CPU-s", "4 / 6", "HDPO 241 / 440", worst[0] <= 10.0 and worst[1] <= 15.0)  # fmt: skip
     if options.json:
         with open(options.json, "w") as file:
             json.dump({"demand": options.demand, "penalty": options.penalty, "lead_time": options.lead_time, "best": best, "curves": curves}, file)  # fmt: skip

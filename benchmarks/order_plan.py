@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from rows import tell
+
 ROW_GROUP = 100_000  # rows of a row group of the source
 WEEKS, CORES = 52, 2
 TARGETS = {1_000_000: (5.0, 2.5), 20_000_000: (100.0, 50.0)}  # seconds: required, stretch
@@ -136,6 +138,10 @@ def main():
             )
             found[layout] = {name: round(value, 2) for name, value in best.items()}
             source.unlink()
+    if required:
+        slowest, most = (max(each[name] for each in found.values()) for name in ("wall_s", "peak_mb"))
+        tell(f"order plan for {options.items:,} items, Parquet to Parquet, {CORES} cores", f"{slowest:.1f} s, {most / 1024:.2f} GB", f"{required:g} s, {MEMORY_MB / 1024:.0f} GB",
+             f"{stretch:g} s", "-", slowest <= required and most <= MEMORY_MB)  # fmt: skip
     if options.json:
         print(json.dumps({"items": options.items, "required_s": required, "stretch_s": stretch, **found}))
 

@@ -25,8 +25,9 @@ from ropewalk.errors import DataError
 from ropewalk.spine.data import sources
 from ropewalk.systems.inventory.bulk import reasons
 from ropewalk.systems.inventory.bulk.chunk import REJECTED, ROW, chunk
+from ropewalk.systems.inventory.bulk.network import network
 from ropewalk.systems.inventory.bulk.plan import Lines, plan
-from ropewalk.systems.inventory.bulk.policy import Policy, base_stock
+from ropewalk.systems.inventory.bulk.policy import Policy
 from ropewalk.systems.inventory.bulk.table import Layout, layout
 
 ORDERS = {  # the columns of a plan, after item and site
@@ -85,7 +86,7 @@ def plan_files(
     target: Path,
     assumed: Mapping[str, float],
     *,
-    policy: Policy = base_stock,
+    policy: Policy = network,
     word: str = "period",
     where: str = "",
     progress: Callable[[int, int], None] = lambda *_: None,

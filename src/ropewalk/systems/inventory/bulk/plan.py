@@ -13,7 +13,8 @@ import numpy as np
 from ropewalk.systems.inventory.bulk import reasons
 from ropewalk.systems.inventory.bulk.demand import ahead, past
 from ropewalk.systems.inventory.bulk.law import exceeding
-from ropewalk.systems.inventory.bulk.policy import Policy, Seen, base_stock
+from ropewalk.systems.inventory.bulk.network import network
+from ropewalk.systems.inventory.bulk.policy import Policy, Seen
 from ropewalk.systems.inventory.rules import round_order
 
 Array = np.ndarray
@@ -50,7 +51,7 @@ class Lines(NamedTuple):
     reason: Array  # int32, a number of reasons.sentence
 
 
-def plan(items: Items, policy: Policy = base_stock) -> Lines:
+def plan(items: Items, policy: Policy = network) -> Lines:
     """The lines of N items."""
     out = Lines(*(np.empty(len(items.on_hand), np.int32 if name == "reason" else np.float64) for name in Lines._fields))
     for start in range(0, len(items.on_hand), BLOCK):

@@ -240,7 +240,7 @@ def _cost(
 
     def policy(seen: Seen) -> Array:
         shown_to.append(seen)
-        at = shown(known, seen._replace(known=None), jnp)
+        at = shown(known, jnp.concatenate([seen.shelf, seen.outstanding[..., :-1]], -1), jnp)
         learns = jax.lax.stop_gradient((seen.known, 1.0 * rounds, side, at.below, at.deviation))
         units = jnp.maximum(at.below + at.deviation * network(weights, at.columns.T, learns, weigh=_weigh)[0], 0.0)
         return (units + jax.lax.stop_gradient(jnp.where(rounds, nearest(units) - units, 0.0)))[:, None]

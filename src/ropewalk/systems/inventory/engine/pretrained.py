@@ -17,15 +17,15 @@ from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine.classic_cost import critical_ratio, lead_times, number, setting_of
-from ropewalk.systems.inventory.engine.exact import Problem
-from ropewalk.systems.inventory.engine.step import Seen
+
+if TYPE_CHECKING:
+    from ropewalk.systems.inventory.engine.exact import Problem
 
 Array = Any
 Weights = tuple[tuple[Array, Array], ...]
@@ -79,6 +79,9 @@ def item_of(mean: Array, deviation: Array, penalty: Array, lead: Array) -> Item:
 
 def item_for(problem: Problem) -> Item:
     """The item of a problem ([] each). ConfigError where the network is not made for it."""
+    # here, so that a plan for a table of items does not wait for the libraries of the engine
+    from ropewalk.systems.inventory.engine.classic_cost import critical_ratio, lead_times, number, setting_of
+
     world, terms, law = problem.world, problem.terms, setting_of(problem).law
     holding, (lead, *others) = number(terms.holding), lead_times(problem)
     wrong = [
@@ -130,9 +133,8 @@ class Shown(NamedTuple):
     deviation: Array  # [I] units: what the correction is counted in
 
 
-def shown(facts: Facts, seen: Seen, xp: ModuleType = np) -> Shown:
-    """Of outstanding [I,K] the last column is not looked at: nothing can be due there before the order."""
-    units = xp.concatenate([seen.shelf, seen.outstanding[..., :-1]], -1)
+def shown(facts: Facts, units: Array, xp: ModuleType = np) -> Shown:
+    """For units [I,K]: on hand, and due in 1, 2, ... periods."""
     columns = 0.5 * facts.places * (units - facts.mean[..., None]) / facts.deviation[..., None]
     short = facts.level - units.sum(-1)
     below = facts.cap - facts.deviation * xp.logaddexp(0.0, (facts.cap - short) / facts.deviation)
@@ -140,17 +142,17 @@ def shown(facts: Facts, seen: Seen, xp: ModuleType = np) -> Shown:
     return Shown(xp.concatenate([columns, fixed], -1), below, facts.deviation)
 
 
-def order(weights: Weights, facts: Facts, seen: Seen, xp: ModuleType = np) -> Array:
-    """[I] units wanted before rounding."""
-    at = shown(facts, seen, xp)
-    return xp.maximum(at.below + at.deviation * forward(weights, at.columns, xp)[..., 0], 0.0)
+def order(weights: Weights, facts: Facts, units: Array) -> Array:
+    """[I] units wanted before rounding, for units [I,K] on hand and due."""
+    at = shown(facts, units)
+    return np.maximum(at.below + at.deviation * forward(weights, at.columns)[..., 0], 0.0)
 
 
-def forward(weights: Weights, columns: Array, xp: ModuleType = np) -> Array:
+def forward(weights: Weights, columns: Array) -> Array:
     """[I,1]: ELU layers, the last one linear."""
     for weight, bias in weights[:-1]:
         sums = columns @ weight + bias
-        columns = xp.where(sums > 0.0, sums, xp.expm1(xp.minimum(sums, 0.0)))
+        columns = np.where(sums > 0.0, sums, np.expm1(np.minimum(sums, 0.0)))
     return columns @ weights[-1][0] + weights[-1][1]
 
 
@@ -173,7 +175,7 @@ class Pretrained:
     ranges: Ranges
 
     def wanted(self, item: Item, on_hand: Array, due: Array) -> Array:
-        """[I] units before rounding, for units on hand [I] and due [I,k] 1, 2, ... periods from now (k <= 10; nothing is due later than
+        """[I] units before rounding, for units on hand [I] and due [I,k] 1, 2, ... periods from now (k < 10 counts; nothing is due later than
         an order of now would be). ConfigError for items outside the ranges, which it has never seen."""
         outside = np.flatnonzero(~np.atleast_1d(self.ranges.hold(item)))
         if len(outside):
@@ -181,10 +183,10 @@ class Pretrained:
         return self._wanted(facts(item), np.asarray(on_hand, np.float32), np.asarray(due, np.float32))
 
     def _wanted(self, known: Facts, on_hand: Array, due: Array) -> Array:
-        full = np.zeros((*on_hand.shape, LONGEST), np.float32)
-        width = min(due.shape[-1], LONGEST)
-        full[..., :width] = due[..., :width]
-        return order(self.weights, known, Seen(on_hand[..., None], np.zeros_like(on_hand), full, None))
+        units = np.zeros((*on_hand.shape, LONGEST), np.float32)
+        width = min(due.shape[-1], LONGEST - 1)
+        units[..., 0], units[..., 1 : width + 1] = on_hand, due[..., :width]
+        return order(self.weights, known, units)
 
     def decide(self, item: Item) -> Callable[[Array], Array]:
         """The policy of one item on states [N,W] as exact.Problem has them, in whole units."""

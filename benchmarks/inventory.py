@@ -1,0 +1,106 @@
+"""Every row of the table of one item at a site, ours beside the anchor's: docs/results/inventory.md.
+
+    make bench-inventory                                  some hours on two cores; what is done is not done again
+    python benchmarks/inventory.py --only speed order_plan      some of it, again
+    python benchmarks/inventory.py --seeds 1                  a third of the time
+
+Needs ROPEWALK_SHARED_DATA (published costs). HDPO runs beside ours in `speed` where --anchor names a clone of
+MatiasAlvo/Neural_inventory_control and --anchor-python an interpreter with torch. Each benchmark prints its rows (rows.py); what it
+printed is kept in out/inventory/, whole or not at all. Interrupted, it goes on with the next one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rows import MARK
+
+HERE = Path(__file__).parent
+TARGET = HERE.parent / "docs" / "results" / "inventory.md"
+KEPT = Path("out", "inventory")
+HEAD = ("what", "required", "stretch", "anchor", "ours", "holds")
+
+
+def calls(options: argparse.Namespace) -> dict[str, list[str]]:
+    """name -> script and arguments, the short ones first."""
+    seeds = ["--seeds", str(options.seeds)]
+    beside = ["--anchor", options.anchor, "--anchor-python", options.anchor_python] if options.anchor else []
+    return {
+        "speed": ["speed.py", *beside],
+        "order_plan": ["order_plan.py", "--repeat", "3"],
+        "order_plan_20m": ["order_plan.py", "--items", "20000000"],
+        "convergence": ["convergence.py", *seeds, "--json", str(KEPT / "convergence.json")],
+        "backlog": ["backlog.py", *seeds],
+        "pretrained": ["pretrained.py", "zipkin"],
+        "pretrained_random": ["pretrained.py", "random"],
+        "demo_cost_settings": ["demo_cost_settings.py"],
+        "dual": ["beds.py", "dual", *seeds],
+        "zipkin": ["beds.py", "zipkin", *seeds],
+        "random_lead_time": ["random_lead_time.py"],
+        "long": ["beds.py", "long", *seeds],
+        "perishables": ["beds.py", "perishables", *seeds],
+    }
+
+
+def run(name: str, call: list[str], again: bool) -> bool:
+    """Whether it went well; what it printed is kept under its name."""
+    kept = KEPT / f"{name}.txt"
+    if kept.exists() and not again:
+        return True
+    command, begun, load = f"python benchmarks/{' '.join(call)}", time.monotonic(), os.getloadavg()[0]
+    print(f"{name} ...", flush=True)
+    own = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}  # each sets its own
+    done = subprocess.run([sys.executable, str(HERE / call[0]), *call[1:]], stdout=subprocess.PIPE, text=True, env=own)
+    if done.returncode:
+        print(f"{name} ended with {done.returncode}; it is begun again by the next call")
+        return False
+    whole = kept.with_suffix(".part")
+    whole.write_text(f"{command}\n{time.monotonic() - begun:.0f} s, load at the start {load:.1f}\n{done.stdout}")
+    whole.replace(kept)
+    return True
+
+
+def page(names: list[str]) -> str:
+    """The table of all rows, and below it what each benchmark printed."""
+    rows, parts = [], []
+    for name in names:
+        kept = KEPT / f"{name}.txt"
+        if not kept.exists():
+            continue
+        command, took, *lines = kept.read_text().rstrip().splitlines()
+        rows += [line.removeprefix(MARK).split(" | ") for line in lines if line.startswith(MARK)]
+        told = [line for line in lines if not line.startswith(MARK)]
+        parts += [f"## {name}", "", f"`{command}`, {took}", "", "```text", *told, "```", ""]
+    table = [f"| {' | '.join(row)} |" for row in (HEAD, ["---"] * len(HEAD), *rows)]
+    intro = "Written by `make bench-inventory`: one item at a site, every row ours beside the anchor's. Where a row has seeds, the worst of them counts."
+    return "\n".join(["# Inventory at one site", "", intro, "", *table, "", *parts])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these, and again")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--anchor", help="clone of MatiasAlvo/Neural_inventory_control")
+    parser.add_argument("--anchor-python", default=sys.executable, help="an interpreter with torch")
+    options = parser.parse_args()
+    known = calls(options)
+    unknown = set(options.only or ()) - known.keys()
+    if unknown:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    if not os.environ.get("ROPEWALK_SHARED_DATA"):
+        parser.error("set ROPEWALK_SHARED_DATA to the folder of published tables")
+    KEPT.mkdir(parents=True, exist_ok=True)
+    failed = [name for name in options.only or known if not run(name, known[name], bool(options.only))]
+    TARGET.parent.mkdir(parents=True, exist_ok=True)
+    TARGET.write_text(page(list(known)))
+    print(f"{TARGET.relative_to(HERE.parent)} written" + (f"; failed: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
