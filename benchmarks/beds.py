@@ -40,7 +40,13 @@ def train(bed: str, instance: Instance, seed: int):
     if bed == "dual":
         policy = learn.learn(problem, learn.Settings(steps=800, paths=256), seed).decide
         return improve.improve(problem, policy, improve.Settings(pairs=400_000), seed).decide
-    return learn.learn(problem, learn.Settings(), seed).decide
+    policy = learn.learn(problem, learn.Settings(), seed).decide
+    if bed == "perishables":
+        try:
+            return improve.improve(problem, policy, improve.Settings(pairs=200_000), seed).decide
+        except ConfigError:
+            return policy  # too many states for a table
+    return policy
 
 
 def score(instance: Instance, decide, states: int, error: float, seed: int) -> tuple[float, float]:
