@@ -12,6 +12,7 @@ printed is kept in out/inventory/, whole or not at all. Interrupted, it goes on 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -77,8 +78,33 @@ def page(names: list[str]) -> str:
         told = [line for line in lines if not line.startswith(MARK)]
         parts += [f"## {name}", "", f"`{command}`, {took}", "", "```text", *told, "```", ""]
     table = [f"| {' | '.join(row)} |" for row in (HEAD, ["---"] * len(HEAD), *rows)]
+    shown = ["![cost against training time](convergence.svg)", ""] if (KEPT / "convergence.json").exists() else []
     intro = "Written by `make bench-inventory`: one item at a site, every row ours beside the anchor's. Where a row has seeds, the worst of them counts."
-    return "\n".join(["# Inventory at one site", "", intro, "", *table, "", *parts])
+    return "\n".join(["# Inventory at one site", "", intro, "", *table, "", *shown, *parts])
+
+
+def picture(curves: dict) -> str:
+    """Cost against training time: per cent above the optimum by CPU-seconds, one line a seed."""
+    from ropewalk.methods import html
+
+    above = [[100.0 * (cost / curves["best"] - 1.0) for _, _, cost in points] for points in curves["curves"]]
+    series = [
+        html.Series(f"seed {seed}", gaps, x=[spent for spent, _, _ in points])
+        for seed, (points, gaps) in enumerate(zip(curves["curves"], above, strict=True))
+    ]
+    title = f"Cost above the optimum, %: {curves['demand']}, L = {curves['lead_time']}, p = {curves['penalty']:g}"
+    limits = [html.Rule(0.25, "0.25 %: HDPO after 440 CPU-s")]
+    return html.drawing(
+        html.line(
+            title,
+            [],
+            series,
+            x_title="CPU-seconds of training, compiling included",
+            zero=True,
+            limits=limits,
+            wide=True,
+        )
+    )
 
 
 def main() -> int:
@@ -98,6 +124,8 @@ def main() -> int:
     failed = [name for name in options.only or known if not run(name, known[name], bool(options.only))]
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     TARGET.write_text(page(list(known)))
+    if (KEPT / "convergence.json").exists():
+        TARGET.with_name("convergence.svg").write_text(picture(json.loads((KEPT / "convergence.json").read_text())))
     print(f"{TARGET.relative_to(HERE.parent)} written" + (f"; failed: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
 

@@ -1,6 +1,6 @@
 """Run the examples of docs/ and README and write what they print; with --check, fail where it is not what they show.
 
-An example is a fenced block `console`. A line `$ command` is run, in a folder with a copy of examples/coin.py; what it
+An example is a fenced block `console`. A line `$ command` is run, in a folder with copies of the examples; what it
 prints stands below it; `# exit 5` at its end says the exit code where it is not 0. The pages are read in the order of a
 life, in one folder, so that `promote` finds what `register` left. Compared is what does not change from run to run: numbers
 and hashes are left out.
@@ -42,6 +42,7 @@ def run(command: str) -> tuple[int, str]:
             except SystemExit as stop:
                 code = int(stop.code or 0)
     else:
+        command = re.sub(r"^python\b", shlex.quote(sys.executable), command)
         done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
         code, _ = done.returncode, said.write(done.stdout + done.stderr)
     text = said.getvalue().replace(os.getcwd(), "/home/you")
@@ -74,7 +75,8 @@ def newcomer() -> Iterator[None]:
     """A folder with nothing but the coin, no settings from outside, and the default store."""
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("ROPEWALK_")}
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        shutil.copy(ROOT / "examples" / "coin.py", folder)
+        for example in ("coin.py", "shop.py"):
+            shutil.copy(ROOT / "examples" / example, folder)
         try:
             yield
         finally:

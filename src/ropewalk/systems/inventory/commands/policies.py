@@ -22,6 +22,7 @@ from ropewalk.systems.inventory.engine.exact import Array, Bounds, Chain, Decide
 from ropewalk.systems.inventory.engine.measures import Measures
 from ropewalk.systems.inventory.engine.optimum import endless, optimum
 from ropewalk.systems.inventory.engine.positions import Positions, as_positions
+from ropewalk.systems.inventory.engine.pretrained import Pretrained
 
 TUNED, SCORED = 4e6, 3e7  # moves from state to state: above, parameters are tuned, and costs found, by simulation
 PERIODS = 1_000  # of a simulated path
@@ -206,13 +207,29 @@ def _learned(case: Case, effort: Effort) -> Candidate:
 
 
 def _pretrained(case: Case, effort: Effort) -> Candidate:
-    from ropewalk.systems.inventory.engine.pretrained import item_for, load
+    """The network of the package as it is."""
+    from ropewalk.systems.inventory.engine.pretrained import load
+
+    network = load()
+    return _of_network("pretrained", case, network, f"the network of the package, seed {network.made.seed}")
+
+
+def _fine_tuned(case: Case, effort: Effort) -> Candidate:
+    """The same, trained on for this instance."""
+    from ropewalk.systems.inventory.engine import pretrain, pretrained
+
+    settings = pretrain.further(effort.steps)
+    network = pretrain.fine_tune(pretrained.load(), case.problem, effort.seed, settings)
+    return _of_network("fine-tuned", case, network, f"the network of the package, {settings.steps:,} batches further")
+
+
+def _of_network(name: str, case: Case, network: Pretrained, made: str) -> Candidate:
+    from ropewalk.systems.inventory.engine.pretrained import item_for
 
     given = case.instance
     if given.pack > 1 or given.min_order or given.max_order:
         raise ConfigError(["the pre-trained policy knows no packs and no limits of an order"], "the policy")
     item = item_for(case.problem)
-    network = load()
     decide = network.decide(item)
 
     def why(state: Array) -> list[tuple[str, float, str]]:
@@ -225,9 +242,7 @@ def _pretrained(case: Case, effort: Effort) -> Candidate:
             ("to whole units", float(np.floor(wanted + 0.5)), ""),
         ]
 
-    return Candidate(
-        "pretrained", case.problem, decide, made=f"the network of the package, seed {network.made.seed}", why=why
-    )
+    return Candidate(name, case.problem, decide, made=made, why=why)
 
 
 MAKERS: dict[str, Callable[[Case, Effort], Candidate]] = {
@@ -235,6 +250,7 @@ MAKERS: dict[str, Callable[[Case, Effort], Candidate]] = {
     "exact": _exact,
     "learned": _learned,
     "pretrained": _pretrained,
+    "fine-tuned": _fine_tuned,
 }
 
 

@@ -15,7 +15,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -138,9 +138,15 @@ def pretrain(
     return made(settings.steps)
 
 
+def further(steps: int = 400) -> Settings:
+    """Settings of a training that begins where the network of the package ends; 400 steps at most, in whole chunks."""
+    usual = Settings(rate=1e-3, average=0.98, parted=0.0)
+    return replace(usual, steps=max(min(steps, 400) // usual.chunk, 1) * usual.chunk)
+
+
 def fine_tune(policy: Pretrained, problem: Problem, seed: int = 0, settings: Settings | None = None) -> Pretrained:
     """The network trained on for one problem, on its own law of demand."""
-    settings = settings or Settings(steps=400, rate=1e-3, average=0.98, parted=0.0)
+    settings = settings or further()
     begun, rng, law = time.process_time(), np.random.default_rng(seed), problem.outcomes
     table = np.asarray(expected.unsold(problem, UNITS).units)
     item = Item(*(np.full(settings.paths, part) for part in item_for(problem)))
