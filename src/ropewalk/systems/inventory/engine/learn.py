@@ -61,14 +61,14 @@ class Settings:
 
 
 def fitted(settings: Settings, problem: Problem) -> Settings:
-    """The settings with what was left open filled in. What perishes is felt late, so its orders are followed longer; with two sources whole
-    orders are not learned as such: a unit of one source makes up for one of the other, and the slopes of both mislead
+    """The settings with what was left open filled in. What perishes is felt late, so its orders are followed longer. Where a later order can
+    make up for one (two sources; what perishes and is waited for) the slopes between whole orders mislead: there orders stay in parts
     (docs/decisions/0026)."""
-    world = problem.world
+    world, lead = problem.world, max(lead_times(problem))
     usual: dict[str, Any] = {
-        "periods": 24 + 2 * max(lead_times(problem)) + 6 * world.life,
+        "periods": 24 + 2 * lead + 6 * world.life,
         "follow": 8 + 2 * world.life,
-        "parted": 1.0 if world.sources > 1 else 0.2 if world.life else 0.4,
+        "parted": 1.0 if world.sources > 1 or (world.life and lead) else 0.2 if world.life else 0.4,
     }
     left_open = {"periods": settings.periods == 0, "follow": settings.follow == 0, "parted": settings.parted < 0.0}
     return replace(settings, **{name: usual[name] for name, is_open in left_open.items() if is_open})
