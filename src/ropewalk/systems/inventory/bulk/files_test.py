@@ -187,7 +187,7 @@ def test_a_failure_in_between_leaves_the_last_plan_and_nothing_else(folder):
     def broken(seen):
         if seen.on_hand[0] == marked:
             raise ZeroDivisionError("a policy of one's own")
-        return files.base_stock(seen)
+        return files.network(seen)
 
     table = made(ROWS, seed=1).with_columns(on_hand=pl.int_range(pl.len()).cast(pl.Float64))
     marked = 2_100.0  # the first row of the last row group but one
@@ -206,7 +206,7 @@ from ropewalk.systems.inventory.bulk.toys import ASSUMED
 def slow(seen):
     print("on", flush=True)
     time.sleep(0.3)
-    return files.base_stock(seen)
+    return files.network(seen)
 
 files.plan_files(["items.parquet"], Path("orders.parquet"), ASSUMED, policy=slow)
 """

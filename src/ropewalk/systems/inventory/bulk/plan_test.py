@@ -11,7 +11,7 @@ from ropewalk.systems.inventory.bulk import reasons
 from ropewalk.systems.inventory.bulk.chunk import ROW, chunk
 from ropewalk.systems.inventory.bulk.law import ERROR
 from ropewalk.systems.inventory.bulk.plan import BLOCK, Items, plan
-from ropewalk.systems.inventory.bulk.policy import of_units
+from ropewalk.systems.inventory.bulk.policy import base_stock, of_units
 from ropewalk.systems.inventory.bulk.table import layout
 from ropewalk.systems.inventory.bulk.toys import ASSUMED, made
 
@@ -77,7 +77,7 @@ def slowly(row):
 @pytest.fixture(scope="module")
 def both():
     table = made(250, seed=3)
-    return table, plan(items_of(table)), [slowly(row) for row in table.iter_rows(named=True)]
+    return table, plan(items_of(table), base_stock), [slowly(row) for row in table.iter_rows(named=True)]
 
 
 def test_the_plan_agrees_with_a_slow_one_by_scipy(both):

@@ -1,4 +1,4 @@
-"""What a policy sees of many items at once, and the default: base-stock at the critical ratio, or (s, S) where a line costs.
+"""What a policy sees of many items at once, and the one that plans any of them: base-stock at the critical ratio, or (s, S) where a line costs.
 
 Too little costs the margin and the goodwill of a lost sale, once; too much is held until the next order, so h (H + w L), with
 H the periods between orders (the review, or what Harris's quantity lasts) and L the lead time. w = 0 is the newsvendor of
@@ -57,7 +57,7 @@ Policy = Callable[[Seen], Levels]
 
 
 def base_stock(seen: Seen) -> Levels:
-    """The default."""
+    """Of every row; network.py plans those that it knows better."""
     rate = np.maximum(seen.past.mean, 1e-9)
     quantity = np.sqrt(2.0 * seen.order_cost * rate / np.maximum(seen.holding, 1e-9))
     ratio = lost_sales_ratio(seen.short, seen.holding, np.maximum(seen.review, quantity / rate), seen.lead_time)

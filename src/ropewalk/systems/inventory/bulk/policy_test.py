@@ -1,4 +1,4 @@
-"""The default policy: near the best level where sales are lost, and what it does where there is nothing to win."""
+"""Base-stock, which plans what the network was not made for: near the best level where sales are lost, and what it does where there is nothing to win."""
 
 import numpy as np
 import polars as pl
@@ -7,7 +7,7 @@ import pytest
 from ropewalk.systems.inventory.bulk.chunk import ROW, chunk
 from ropewalk.systems.inventory.bulk.law import negative_binomial
 from ropewalk.systems.inventory.bulk.plan import plan
-from ropewalk.systems.inventory.bulk.policy import lost_sales_ratio, quantile
+from ropewalk.systems.inventory.bulk.policy import base_stock, lost_sales_ratio, quantile
 from ropewalk.systems.inventory.bulk.table import layout
 from ropewalk.systems.inventory.bulk.toys import ASSUMED, made
 
@@ -53,7 +53,7 @@ def planned(**changes):
         pack_size=1, min_order=0,
     ).with_columns(**changes)  # fmt: skip
     found = layout(table.schema, "the table", lambda _: 52)
-    return plan(chunk(table.with_row_index(ROW), found, ASSUMED).items)
+    return plan(chunk(table.with_row_index(ROW), found, ASSUMED).items, base_stock)
 
 
 def test_a_sale_that_earns_nothing_is_not_stocked_for():
