@@ -40,7 +40,7 @@ def train(bed: str, instance: Instance, seed: int):
     if bed == "dual":
         policy = learn.learn(problem, learn.Settings(steps=800, paths=256), seed).decide
         return improve.improve(problem, policy, improve.Settings(pairs=400_000), seed).decide
-    steps = 4_000 if problem.world.life and problem.world.lead != (0,) else learn.Settings.steps
+    steps = 6_000 if problem.world.life and problem.world.lead != (0,) else learn.Settings.steps
     policy = learn.learn(problem, learn.Settings(steps=steps), seed).decide
     if bed == "perishables":
         try:

@@ -41,6 +41,7 @@ from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, s
 from ropewalk.systems.inventory.engine.world import World
 
 Array = Any
+LEAK, MOST = 0.05, 4.0
 HAIR = 2e-4  # units: far below a unit, far above what float32 loses at a hundred of them
 
 
@@ -55,7 +56,7 @@ class Settings:
     parted: float = -1.0  # share of the steps, the first ones, in which orders are not whole yet; below 0: see `fitted`
     channels: int = 32
     layers: int = 2
-    rate: float = 1e-2
+    rate: float = 0.0  # of Adam, at first; 0: 0.01, a quarter of it for what perishes and is waited for
     average: float = 0.995  # of the weights, a step
     chunk: int = 100  # steps of one call, after which the policy may be looked at
 
@@ -65,12 +66,19 @@ def fitted(settings: Settings, problem: Problem) -> Settings:
     make up for one (two sources; what perishes and is waited for) the slopes between whole orders mislead: there orders stay in parts
     (docs/decisions/0026)."""
     world, lead = problem.world, max(lead_times(problem))
+    waited = world.life > 0 and lead > 0
     usual: dict[str, Any] = {
+        "rate": 2.5e-3 if waited else 1e-2,
         "periods": 24 + 2 * lead + 6 * world.life,
         "follow": 8 + 2 * world.life,
-        "parted": 1.0 if world.sources > 1 or (world.life and lead) else 0.2 if world.life else 0.4,
+        "parted": 1.0 if world.sources > 1 or waited else 0.2 if world.life else 0.4,
     }
-    left_open = {"periods": settings.periods == 0, "follow": settings.follow == 0, "parted": settings.parted < 0.0}
+    left_open = {
+        "periods": settings.periods == 0,
+        "follow": settings.follow == 0,
+        "parted": settings.parted < 0.0,
+        "rate": settings.rate == 0.0,
+    }
     return replace(settings, **{name: usual[name] for name, is_open in left_open.items() if is_open})
 
 
@@ -126,6 +134,8 @@ class Training(NamedTuple):
     state: State
     step: Array  # []
     key: Array
+    pace: Array  # [] times the rate
+    cost: Array  # [] least mean cost of a period over a chunk, so far
 
 
 def learn(
@@ -139,7 +149,7 @@ def learn(
     world, course = _prepared(problem)
     at = begin(world, course.rule, settings, seed)
     for done in range(settings.chunk, settings.steps + 1, settings.chunk):
-        at = advance(world, settings, course, at)
+        at = steadied(at, advance(world, settings, course, at))
         jax.block_until_ready(at.weights)
         if look is not None:
             now = time.process_time()
@@ -167,7 +177,7 @@ def learn_all(
     seeds = list(range(len(problems))) if seeds is None else seeds
     starts = [begin(world, one[1].rule, settings, seed) for one, seed in zip(ready, seeds, strict=True)]
     at = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)
-    every = jax.vmap(partial(advance, world, settings))
+    every = jax.vmap(lambda course, at: steadied(at, advance(world, settings, course, at)))
     for _ in range(settings.steps // settings.chunk):
         at = every(course, at)
     return [
@@ -214,7 +224,10 @@ def begin(world: World, rule: Rule, settings: Settings, seed: int) -> Training:
     state = State(*(jnp.asarray(part, jnp.float32) for part in empty))
     usual = jnp.round(rule.mean)
     state = state._replace(shelf=state.shelf + usual, due=state.due + usual)
-    return Training(layers, _optimiser(settings).init(layers), layers, state, jnp.float32(0), jax.random.PRNGKey(seed))
+    none, one, unknown = jnp.float32(0.0), jnp.float32(1.0), jnp.float32(jnp.inf)
+    return Training(
+        layers, _optimiser(settings).init(layers), layers, state, none, jax.random.PRNGKey(seed), one, unknown
+    )
 
 
 def _optimiser(settings: Settings) -> optax.GradientTransformation:
@@ -224,13 +237,13 @@ def _optimiser(settings: Settings) -> optax.GradientTransformation:
 
 @partial(jax.jit, static_argnames=("world", "settings"), compiler_options=OPTIONS)
 def advance(world: World, settings: Settings, course: Course, at: Training) -> Training:
-    """One chunk of steps."""
+    """One chunk of steps; `cost` is what it cost."""
     climb = _optimiser(settings)
     side = jnp.tile(jnp.array([1.0, -1.0]), settings.paths // 2)  # [B] which slope a path shows: upwards or downwards
 
-    def one(at: Training, _: None) -> tuple[Training, None]:
+    def one(at: Training, _: None) -> tuple[Training, Array]:
         key, draw = jax.random.split(at.key)
-        slope, state = jax.grad(_cost, has_aux=True)(
+        (cost, state), slope = jax.value_and_grad(_cost, has_aux=True)(
             at.weights,
             world,
             settings,
@@ -241,12 +254,23 @@ def advance(world: World, settings: Settings, course: Course, at: Training) -> T
             at.step >= settings.parted * settings.steps,
         )
         change, optimiser = climb.update(slope, at.optimiser, at.weights)
-        weights = optax.apply_updates(at.weights, change)
+        weights = jax.tree.map(lambda weight, by: weight + at.pace * by, at.weights, change)
         share = jnp.minimum(settings.average, (at.step + 1.0) / (at.step + 10.0))
         average = jax.tree.map(lambda old, new: share * old + (1.0 - share) * new, at.average, weights)
-        return Training(weights, optimiser, average, state, at.step + 1.0, key), None
+        return Training(weights, optimiser, average, state, at.step + 1.0, key, at.pace, at.cost), cost
 
-    return jax.lax.scan(one, at, None, length=settings.chunk)[0]
+    after, costs = jax.lax.scan(one, at, None, length=settings.chunk)
+    return after._replace(cost=costs.mean())
+
+
+@jax.jit
+def steadied(before: Training, after: Training) -> Training:
+    """What a chunk came to; where it cost half as much again as the best one so far, or is no number, the training goes on from
+    before it at half the pace. Pipelines feed back, so a step that is too long can make all later ones senseless."""
+    good = after.cost <= before.cost + 0.5 * jnp.abs(before.cost)
+    again = before._replace(step=after.step, key=after.key, pace=0.5 * before.pace)
+    kept = after._replace(cost=jnp.minimum(before.cost, after.cost))
+    return jax.tree.map(partial(jnp.where, good), kept, again)
 
 
 def _periods(settings: Settings, course: Course, key: Array) -> Period:
@@ -328,7 +352,16 @@ def order(world: World, rule: Rule, weights: Weights, seen: Seen, counts: Array 
     flat = columns.reshape(len(columns), -1) * (0.5 / rule.mean) - 0.5
     learns = None if counts is None else (counts, jax.lax.stop_gradient(below), rule.mean)
     change = network(weights, flat, learns, weigh=None if counts is None else _weigh)
-    return jnp.moveaxis(jnp.maximum(below + rule.mean * change.reshape(below.shape), 0.0), 0, -1)
+    return jnp.moveaxis(_sane(below + rule.mean * change.reshape(below.shape), rule.level), 0, -1)
+
+
+def _sane(wanted: Array, level: Array) -> Array:
+    """[S,...] not below 0 nor above MOST times the level [S], so that no network orders the more, the more there is. A little of the
+    slope (`LEAK`) passes nevertheless: one that wants too little or too much everywhere comes back."""
+    most = MOST * level.reshape(-1, *[1] * (wanted.ndim - 1))
+    held = jnp.clip(wanted, 0.0, most)
+    leaking = LEAK * (wanted - held)
+    return held + leaking - jax.lax.stop_gradient(leaking)
 
 
 def _weigh(change: Array, learns: tuple) -> Array:
