@@ -10,22 +10,19 @@ of the 0.1 % that is claimed; the gap is that difference in terms of the closed 
 
 from __future__ import annotations
 
+import one_thread  # noqa: F401  # isort: skip
+
 import argparse
-import os
 import time
 
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
+import numpy as np
+from scipy.stats import norm
 
-import numpy as np  # noqa: E402  (after the threads are set)
-from scipy.stats import norm  # noqa: E402
-
-from ropewalk.systems.inventory.engine import exact  # noqa: E402
-from ropewalk.systems.inventory.engine.learn import Settings, learn  # noqa: E402
-from ropewalk.systems.inventory.engine.step import Terms  # noqa: E402
-from ropewalk.systems.inventory.engine.world import World  # noqa: E402
-from rows import tell  # noqa: E402
+from ropewalk.systems.inventory.engine import exact
+from ropewalk.systems.inventory.engine.learn import Settings, learn
+from ropewalk.systems.inventory.engine.step import Terms
+from ropewalk.systems.inventory.engine.world import World
+from rows import tell
 
 MEAN, DEVIATION, LEAD, GRAIN = 5.0, 1.6, 4, 0.1  # units, units, periods, units
 CLAIMED = 1e-3  # of the cost

@@ -11,25 +11,22 @@ published costs enter the scoring alone. Chains of up to --states states are sco
 
 from __future__ import annotations
 
+import one_thread  # noqa: F401  # isort: skip
+
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
+import numpy as np
 
-import numpy as np  # noqa: E402  (after the threads are set)
-
-from published import BEDS, Instance  # noqa: E402
-from ropewalk.errors import ConfigError  # noqa: E402
-from ropewalk.systems.inventory.engine import exact  # noqa: E402
-from rows import tell  # noqa: E402
+from published import BEDS, Instance
+from ropewalk.errors import ConfigError
+from ropewalk.systems.inventory.engine import exact
+from rows import tell
 
 
 def train(bed: str, instance: Instance, seed: int):

@@ -10,6 +10,8 @@ checkpoint and every later one. The optimum is found here by value iteration and
 
 from __future__ import annotations
 
+import one_thread  # noqa: F401  # isort: skip
+
 import argparse
 import json
 import os
@@ -17,13 +19,9 @@ import subprocess
 import sys
 import time
 
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
-from published import lost_sales  # noqa: E402  (after the threads are set)
-from ropewalk.systems.inventory.engine import exact  # noqa: E402
-from rows import tell  # noqa: E402
+from published import lost_sales
+from ropewalk.systems.inventory.engine import exact
+from rows import tell
 
 WITHIN = {1.0: (10.0, 4.0, 241.0), 0.25: (15.0, 6.0, 440.0)}  # per cent: required, stretch, HDPO (CPU-seconds)
 

@@ -9,22 +9,19 @@ package as it is. One thread. The published instances: beds.py.
 
 from __future__ import annotations
 
+import one_thread  # noqa: F401  # isort: skip
+
 import argparse
 import json
-import os
 import sys
 import time
 
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
+import numpy as np
 
-import numpy as np  # noqa: E402  (after the threads are set)
-
-from published import lost_sales  # noqa: E402
-from ropewalk.errors import ConfigError  # noqa: E402
-from ropewalk.systems.inventory.engine import exact  # noqa: E402
-from ropewalk.systems.inventory.engine.laws import law  # noqa: E402
+from published import lost_sales
+from ropewalk.errors import ConfigError
+from ropewalk.systems.inventory.engine import exact
+from ropewalk.systems.inventory.engine.laws import law
 
 LONGEST = 4  # periods: beyond, the chain has too many states, and costs are simulated
 RULES = {"base-stock": "base-stock", "capped": "capped base-stock"}

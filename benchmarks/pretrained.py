@@ -10,23 +10,21 @@ simulation on common demand until the standard error of the difference is a fift
 
 from __future__ import annotations
 
+import one_thread  # noqa: F401  # isort: skip
+
 import argparse
-import os
 import statistics
 import time
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
+import numpy as np
 
-import numpy as np  # noqa: E402  (after the threads are set)
-
-from published import lost_sales, zipkin  # noqa: E402
-from ropewalk.errors import ConfigError  # noqa: E402
-from ropewalk.systems.inventory.engine import exact  # noqa: E402
-from ropewalk.systems.inventory.engine.classic_cost import decision  # noqa: E402
-from ropewalk.systems.inventory.engine.classic_tune import tune, tune_simulated  # noqa: E402
-from ropewalk.systems.inventory.engine.pretrained import item_for, load  # noqa: E402
-from rows import tell  # noqa: E402
+from published import lost_sales, zipkin
+from ropewalk.errors import ConfigError
+from ropewalk.systems.inventory.engine import exact
+from ropewalk.systems.inventory.engine.classic_cost import decision
+from ropewalk.systems.inventory.engine.classic_tune import tune, tune_simulated
+from ropewalk.systems.inventory.engine.pretrained import item_for, load
+from rows import tell
 
 CLAIMED = 1e-3  # of the cost: never worse than the best capped base-stock policy by more
 
