@@ -1,4 +1,5 @@
-"""Base-stock, which plans what the network was not made for: near the best level where sales are lost, and what it does where there is nothing to win."""
+"""Base-stock, which plans what the network was not made for: near the best level where sales are lost, and what it does where there
+is nothing to win."""
 
 import numpy as np
 import polars as pl

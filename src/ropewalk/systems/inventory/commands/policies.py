@@ -185,7 +185,8 @@ def _exact(case: Case, effort: Effort) -> Candidate:
 
 
 def _learned(case: Case, effort: Effort) -> Candidate:
-    from ropewalk.systems.inventory.engine.learn import Settings, learn, nearest
+    from ropewalk.systems.inventory.engine.correction import nearest
+    from ropewalk.systems.inventory.engine.learn import Settings, learn
 
     given = case.instance
     if given.order_cost or given.pack > 1 or given.min_order or given.max_order:

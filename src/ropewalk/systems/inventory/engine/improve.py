@@ -99,7 +99,8 @@ def improve(
     problem: Problem, policy: Decide, settings: Settings | None = None, seed: int = 0,
     look: Callable[[int, Improved], None] | None = None,
 ) -> Improved:  # fmt: skip
-    """A policy that costs no more, but for chance; `look` gets each round and its policy. ConfigError where the box is too large."""
+    """A better policy where there are pairs enough for the states of its box; with too few it can be a little worse (docs/decisions/0026).
+    `look` gets each round and its policy. ConfigError where the box is too large."""
     settings = settings or Settings()
     world, law = replace(problem.world, lots=False), problem.outcomes
     if not settings.periods:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine import exact, learn
+from ropewalk.systems.inventory.engine import correction, exact, learn
 from ropewalk.systems.inventory.engine.laws import law
 from ropewalk.systems.inventory.engine.learn import Settings
 from ropewalk.systems.inventory.engine.step import Seen, Terms
@@ -39,7 +39,7 @@ def test_a_brief_training_is_better_than_every_capped_base_stock_rule(trained):
     assert [steps for steps, _, _ in seen] == [50, 100, 150, 200]
     assert all(0 < a[1] < b[1] for a, b in itertools.pairwise(seen))
     assert cost(found.decide) < 6.119
-    begun = learn.Learned(WORLD, found.rule, learn.begin(WORLD, found.rule, BRIEF, seed=1).weights)
+    begun = correction.Learned(WORLD, found.rule, learn.begin(WORLD, found.rule, BRIEF, seed=1).weights)
     assert cost(found.decide) < cost(begun.decide)
 
 
@@ -58,7 +58,7 @@ def test_a_decision_is_the_rounded_order_whatever_the_batch(trained):
     orders = found.decide(states)
     columns = [states[:, :1], states[:, 1], np.concatenate([states[:, 2:], np.zeros((5000, 1), int)], 1)]
     seen = Seen(*(jnp.asarray(c, jnp.float32) for c in columns), None)
-    np.testing.assert_array_equal(orders, learn.nearest(np.asarray(found.wanted(seen)), np))
+    np.testing.assert_array_equal(orders, correction.nearest(np.asarray(found.wanted(seen)), np))
     np.testing.assert_array_equal(found.decide(states[10:11]), orders[10:11])
 
 
@@ -85,3 +85,23 @@ def test_many_instances_train_at_once():
 def test_what_cannot_be_trained_together_is_refused():
     with pytest.raises(ConfigError, match="2 kinds of problem"):
         learn.learn_all([PROBLEM, DUAL])
+
+
+def test_a_chunk_that_went_wrong_is_taken_back_at_half_the_pace():
+    begun = learn.begin(WORLD, learn.rule_of(PROBLEM), BRIEF, seed=1)
+    good = begun._replace(cost=jnp.float32(10.0))
+    for cost, kept in ((14.0, True), (16.0, False), (np.nan, False)):
+        wrong = jax.tree.map(lambda leaf: leaf + 1.0, begun.weights)
+        found = learn.steadied(good, good._replace(weights=wrong, step=good.step + 5.0, cost=jnp.float32(cost)))
+        assert float(found.pace) == (1.0 if kept else 0.5)
+        assert float(found.step) == 5.0
+        assert float(found.cost) == 10.0
+        for a, b in zip(jax.tree.leaves(found.weights), jax.tree.leaves(wrong if kept else begun.weights), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_orders_stay_between_none_and_four_levels_and_find_back():
+    units, level = jnp.asarray([[-3.0, 2.0, 500.0]]), jnp.asarray([10.0])
+    value, back = jax.vjp(lambda wanted: correction._sane(wanted, level), units)
+    np.testing.assert_allclose(value, [[0.0, 2.0, 40.0]])
+    np.testing.assert_allclose(back(jnp.ones((1, 3)))[0], [[0.05, 1.0, 0.05]])

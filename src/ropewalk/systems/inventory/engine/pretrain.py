@@ -27,8 +27,9 @@ import optax
 from scipy.stats import nbinom, norm
 
 from ropewalk.systems.inventory.engine import expected
+from ropewalk.systems.inventory.engine.correction import nearest, weight
 from ropewalk.systems.inventory.engine.exact import Problem
-from ropewalk.systems.inventory.engine.learn import HAIR, nearest, weight
+from ropewalk.systems.inventory.engine.learn import HAIR
 from ropewalk.systems.inventory.engine.network import OPTIONS, network, weights_of
 from ropewalk.systems.inventory.engine.pretrained import (
     LONGEST,
