@@ -35,13 +35,12 @@ def train(bed: str, instance: Instance, seed: int):
 
     problem = instance.problem
     if bed == "dual":
-        policy = learn.learn(problem, learn.Settings(steps=800, paths=256), seed).decide
+        policy = learn.learn(problem, learn.Settings(steps=1_600), seed).decide
         return improve.improve(problem, policy, improve.Settings(pairs=400_000), seed).decide
-    steps = 6_000 if problem.world.life and problem.world.lead != (0,) else learn.Settings.steps
-    policy = learn.learn(problem, learn.Settings(steps=steps), seed).decide
+    policy = learn.learn(problem, seed=seed).decide
     if bed == "perishables":
         try:
-            return improve.improve(problem, policy, improve.Settings(pairs=200_000), seed).decide
+            return improve.improve(problem, policy, improve.Settings(rounds=4, pairs=800_000, sure=2.5), seed).decide
         except ConfigError:
             return policy  # too many states for a table
     return policy

@@ -23,7 +23,7 @@ from ropewalk.systems.inventory.engine.step import Seen
 from ropewalk.systems.inventory.engine.world import World
 
 Array = Any
-LEAK, MOST = 0.05, 4.0
+MOST = 4.0
 
 
 class Rule(NamedTuple):
@@ -107,12 +107,8 @@ def order(
 
 
 def _sane(wanted: Array, level: Array) -> Array:
-    """[S,...] not below 0 nor above MOST times the level [S], so that no network orders the more, the more there is. A little of the
-    slope (`LEAK`) passes nevertheless: one that wants too little or too much everywhere comes back."""
-    most = MOST * level.reshape(-1, *[1] * (wanted.ndim - 1))
-    held = jnp.clip(wanted, 0.0, most)
-    leaking = LEAK * (wanted - held)
-    return held + leaking - jax.lax.stop_gradient(leaking)
+    """[S,...] not below 0 nor above MOST times the level [S], so that no network orders the more, the more there is."""
+    return jnp.clip(wanted, 0.0, MOST * level.reshape(-1, *[1] * (wanted.ndim - 1)))
 
 
 def _weigh(change: Array, learns: tuple) -> Array:
