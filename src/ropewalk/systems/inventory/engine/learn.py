@@ -33,13 +33,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine import expected
 from ropewalk.systems.inventory.engine.classic_cost import lead_times
 from ropewalk.systems.inventory.engine.correction import Learned, Rule, nearest, order, rule_of
 from ropewalk.systems.inventory.engine.exact import Problem
+from ropewalk.systems.inventory.engine.muon import muon
 from ropewalk.systems.inventory.engine.network import OPTIONS, Weights, weights_of
 from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, start, step
 from ropewalk.systems.inventory.engine.world import World
@@ -145,9 +145,9 @@ def learn_all(
     seeds = list(range(len(problems))) if seeds is None else seeds
     starts = [begin(world, one[1].rule, settings, seed) for one, seed in zip(ready, seeds, strict=True)]
     at = safe = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)
-    every = jax.vmap(lambda course, at, safe: steadied(safe, advance(world, settings, course, at)))
+    every = jax.vmap(partial(advance, world, settings))
     for _ in range(settings.steps // settings.chunk):
-        at, safe = every(course, at, safe)
+        at, safe = steadied(safe, every(course, at))
     return [
         Learned(world, one[1].rule, jax.tree.map(lambda leaf, i=i: leaf[i], at.average)) for i, one in enumerate(ready)
     ]
@@ -185,19 +185,21 @@ def begin(world: World, rule: Rule, settings: Settings, seed: int) -> Training:
     state = state._replace(shelf=state.shelf + usual, due=state.due + usual)
     none, one, unknown = jnp.float32(0.0), jnp.float32(1.0), jnp.float32(jnp.inf)
     return Training(
-        layers, _optimiser(settings).init(layers), layers, state, none, jax.random.PRNGKey(seed), one, unknown
+        layers,
+        muon(settings.rate, settings.steps).init(layers),
+        layers,
+        state,
+        none,
+        jax.random.PRNGKey(seed),
+        one,
+        unknown,
     )
-
-
-def _optimiser(settings: Settings) -> optax.GradientTransformation:
-    rate, slower = (optax.cosine_decay_schedule(part * settings.rate, settings.steps, 0.01) for part in (1.0, 0.5))
-    return optax.contrib.muon(rate, beta=0.9, adam_b2=0.98, adam_learning_rate=slower, consistent_rms=0.2)
 
 
 @partial(jax.jit, static_argnames=("world", "settings"), compiler_options=OPTIONS)
 def advance(world: World, settings: Settings, course: Course, at: Training) -> Training:
     """One chunk of steps; `cost` is what it cost."""
-    climb = _optimiser(settings)
+    climb = muon(settings.rate, settings.steps)
     side = jnp.tile(jnp.array([1.0, -1.0]), settings.paths // 2)  # [B] which slope a path shows: upwards or downwards
 
     def one(at: Training, _: None) -> tuple[Training, Array]:
@@ -222,16 +224,21 @@ def advance(world: World, settings: Settings, course: Course, at: Training) -> T
     return after._replace(cost=costs.mean())
 
 
-@jax.jit
 def steadied(safe: Training, after: Training) -> tuple[Training, Training]:
     """Where the training goes on after a chunk, and to where it would go back: `safe`, the end of the cheapest chunk so far. Where a chunk
     cost a tenth more, or is no number, it goes back, at half the pace, which it finds again by and by. Pipelines feed back, so a step that
     is too long can make all later ones senseless."""
-    good = after.cost <= safe.cost + 0.1 * jnp.abs(safe.cost)
-    again = safe._replace(step=after.step, key=after.key, pace=0.5 * after.pace)
-    onward = after._replace(pace=jnp.minimum(1.0, 1.2 * after.pace))
-    at = jax.tree.map(partial(jnp.where, good), onward, again)
-    return at, jax.tree.map(partial(jnp.where, after.cost < safe.cost), after, safe)
+    cost, best, pace = (np.asarray(part) for part in (after.cost, safe.cost, after.pace))
+    again = safe._replace(step=after.step, key=after.key, pace=jnp.asarray(0.5 * pace))
+    onward = after._replace(pace=jnp.asarray(np.minimum(1.2 * pace, np.float32(1.0))))
+    return _either(cost <= best + 0.1 * np.abs(best), onward, again), _either(cost < best, after, safe)
+
+
+def _either(so: np.ndarray, one: Training, other: Training) -> Training:
+    """One or the other, of many trainings [N] each by itself. A single one is not looked into: that would be compiled first."""
+    if not so.ndim:
+        return one if so else other
+    return jax.tree.map(lambda a, b: jnp.where(so.reshape(-1, *[1] * (a.ndim - 1)), a, b), one, other)
 
 
 def _periods(settings: Settings, course: Course, key: Array) -> Period:
