@@ -42,7 +42,7 @@ def calls(options: argparse.Namespace) -> dict[str, list[str]]:
         "demo_cost_settings": ["demo_cost_settings.py"],
         "dual": ["beds.py", "dual", *seeds],
         "zipkin": ["beds.py", "zipkin", *seeds],
-        "random_lead_time": ["random_lead_time.py"],
+        "random_lead_time": ["random_lead_time.py", *seeds],
         "long": ["beds.py", "long", *seeds],
         "perishables": ["beds.py", "perishables", *seeds],
     }

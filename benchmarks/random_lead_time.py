@@ -1,7 +1,9 @@
 """Random lead times, orders that cross: a policy of eight numbers, learned by simulation, against the best base-stock level and
 the published cost of Deep Controlled Learning.
 
-    ROPEWALK_SHARED_DATA=../shared/data python benchmarks/random_lead_time.py --only 3
+    ROPEWALK_SHARED_DATA=../shared/data python benchmarks/random_lead_time.py --only 3 --seeds 3
+
+What is done is kept in out/random_lead_time/ and not done again (--again does).
 
 Each instance: Poisson demand, backlog, a decision after each demand, orders of at most 6 units, mean lead time 2, drawn for each
 unit by itself, as the authors' simulation does (github.com/tarkantemizoz/DynaPlex, models/random_leadtimes). The policy
@@ -21,7 +23,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import os
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -88,7 +92,8 @@ def learn(instance, generations, seed, candidates=32, kept=8):
     for generation in range(generations):
         thetas = rng.multivariate_normal(mean, cov, candidates)
         thetas[0] = mean
-        found = simulate(jnp.array(thetas, jnp.float32), instance, jax.random.key(generation), 32, 500, 150)
+        key = jax.random.key(100_000 * seed + generation)
+        found = simulate(jnp.array(thetas, jnp.float32), instance, key, 32, 500, 150)
         best = thetas[np.argsort(np.asarray(found.cost))[:kept]]
         mean = 0.3 * mean + 0.7 * best.mean(0)
         cov = 0.3 * cov + 0.7 * np.cov(best.T) + np.diag((0.01 * spread) ** 2)
@@ -98,51 +103,70 @@ def learn(instance, generations, seed, candidates=32, kept=8):
 def compare(instance, theta, seed):
     """Both on the same new seeds: the learned cost, base stock's, and their difference, each with its error."""
     thetas = jnp.array([theta, base_stock(instance)], jnp.float32)
-    found = simulate(thetas, instance, jax.random.key(1_000_000 + seed), 256, 6_000, 2_000)
+    found = simulate(thetas, instance, jax.random.key(1_000_000_000 + seed), 256, 6_000, 2_000)
     return found, events.per_time(found.costs[0] - found.costs[1], found.times[0])
+
+
+def one(row, generations, seed):
+    """Costs a unit of time of an instance, each with its error."""
+    begun = time.process_time()
+    rate, holding, backlog = (float(row[name]) for name in ("arrival_rate", "holding", "backorder"))
+    level, exact = events.base_stock(rate * MEAN, holding, backlog)
+    instance = (list(LAWS).index(row["lead_time_law"]), rate, holding, backlog, 1.0 * level)
+    instance += (mean_over_ages(LAWS[row["lead_time_law"]](MEAN)),)
+    theta = learn(instance, generations, seed)
+    spent = time.process_time() - begun
+    found, less = compare(instance, theta, seed)
+    costs, errors = ([float(x) for x in part] for part in (found.cost, found.error))
+    return {"exact": exact, "base_stock": [costs[1], errors[1]], "learned": [costs[0], errors[0]], "less": [float(x) for x in less[:2]],
+            "refused": float(found.refused.sum()), "theta": [float(x) for x in theta], "train_cpu_s": spent, "seed": seed}  # fmt: skip
+
+
+def kept(folder, row, generations, seed, again):
+    """What one() says; from a file where it was done before."""
+    path = folder / f"{'-'.join(list(row.values())[:4])}-{generations}-{seed}.json"
+    if again or not path.exists():
+        whole = path.with_suffix(".part")
+        whole.write_text(json.dumps(one(row, generations, seed)))
+        whole.replace(path)
+    return json.loads(path.read_text())
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", type=int, default=29, help="instances; the first three are one of each law")
     parser.add_argument("--generations", type=int, default=40)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path("out", "random_lead_time"))
+    parser.add_argument("--again", action="store_true", help="also what is done already")
     asked = parser.parse_args()
     folder = os.environ.get("ROPEWALK_SHARED_DATA")
     if not folder:
-        print("ROPEWALK_SHARED_DATA is not set: the published costs are in a folder outside the package")
-        return
+        sys.exit("ROPEWALK_SHARED_DATA is not set: the published costs are in a folder outside the package")
     with open(Path(folder) / "inventory" / "random_lead_time_dcl.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     rows.sort(key=lambda row: ",".join(list(row.values())[:4]) not in FIRST)
-    print(
-        f"{'law':12}{'rate':>5}{'h':>4}{'b':>4}{'base stock':>12}{'simulated':>18}{'learned':>18}"
-        f"{'difference':>18}{'DCL':>9}{'vs DCL':>9}{'refused':>9}{'s':>6}   s, k below, k above, gain, c"
-    )
-    gaps, lesses = [], []
-    for seed, row in enumerate(rows[: asked.only]):
-        begun = time.perf_counter()
-        rate, holding, backlog = (float(row[name]) for name in ("arrival_rate", "holding", "backorder"))
-        level, exact = events.base_stock(rate * MEAN, holding, backlog)
-        instance = (list(LAWS).index(row["lead_time_law"]), rate, holding, backlog, 1.0 * level)
-        instance += (mean_over_ages(LAWS[row["lead_time_law"]](MEAN)),)
-        theta = learn(instance, asked.generations, seed)
-        found, less = compare(instance, theta, seed)
-        dcl = float(row["dcl_cost"])
-        gaps.append(float(found.cost[0]) / dcl - 1.0)
-        lesses.append(float(less[0]))
-        cells = [f"{a:.4f} ± {b:.4f}" for a, b in [*zip(found.cost[::-1], found.error[::-1], strict=True), less[:2]]]
-        print(
-            f"{row['lead_time_law']:12}{rate:5.0f}{holding:4.0f}{backlog:4.0f}{exact:12.4f}"
-            + "".join(f"{cell:>18}" for cell in cells)
-            + f"{dcl:9.4f}{100 * gaps[-1]:+8.2f}%{float(found.refused.sum()):9.0f}{time.perf_counter() - begun:6.0f}   "
-            + " ".join(f"{x:.2f}" for x in theta),
-            flush=True,
-        )
-    below = sum(less < 0.0 for less in lesses)
-    near = sum(gap <= 0.01 for gap in gaps)
-    tell(f"random lead times, {len(gaps)} instances", f"below on {below}; within 1 % of DCL on {near}, mean {100 * np.mean(gaps):+.2f} %",
-         "below the best base-stock on all", "within 1 % of DCL on all", "DCL", below == len(gaps))  # fmt: skip
-    print(f"against DCL: {100 * np.mean(gaps):+.2f} % on average, {100 * min(gaps):+.2f} to {100 * max(gaps):+.2f} %")
+    asked.out.mkdir(parents=True, exist_ok=True)
+    print(f"{'law':12}{'rate':>5}{'h':>4}{'b':>4}{'seed':>5}{'base stock':>12}{'simulated':>18}{'learned':>18}{'difference':>18}"
+          f"{'DCL':>9}{'vs DCL':>9}{'refused':>9}{'CPU-s':>7}   s, k below, k above, gain, c")  # fmt: skip
+    gaps, lesses = (np.zeros((asked.seeds, len(rows[: asked.only]))) for _ in range(2))
+    for at, row in enumerate(rows[: asked.only]):
+        for seed in range(asked.seeds):
+            done = kept(asked.out, row, asked.generations, seed, asked.again)
+            dcl = float(row["dcl_cost"])
+            gaps[seed, at] = done["learned"][0] / dcl - 1.0
+            lesses[seed, at] = done["less"][0] + 2.0 * done["less"][1]  # below beyond doubt
+            cells = [f"{cost:.4f} ± {error:.4f}" for cost, error in (done["base_stock"], done["learned"], done["less"])]
+            law, *numbers = list(row.values())[:4]
+            print(f"{law:12}{numbers[0]:>5}{numbers[1]:>4}{numbers[2]:>4}{seed:5}{done['exact']:12.4f}"
+                  + "".join(f"{cell:>18}" for cell in cells)
+                  + f"{dcl:9.4f}{100 * gaps[seed, at]:+8.2f}%{done['refused']:9.0f}{done['train_cpu_s']:7.0f}   "
+                  + " ".join(f"{x:.2f}" for x in done["theta"]), flush=True)  # fmt: skip
+    below, near = (lesses < 0.0).sum(1).min(), (gaps <= 0.01).sum(1).min()
+    tell(f"random lead times, {gaps.shape[1]} instances ({asked.seeds} seeds)",
+         f"below on {below}; within 1 % of DCL on {near}, mean {100 * gaps.mean(1).max():+.2f} %",
+         "below the best base-stock on all", "within 1 % of DCL on all", "DCL", bool(below == gaps.shape[1]))  # fmt: skip
+    print(f"against DCL: {100 * gaps.mean():+.2f} % on average, {100 * gaps.min():+.2f} to {100 * gaps.max():+.2f} %")
 
 
 if __name__ == "__main__":
