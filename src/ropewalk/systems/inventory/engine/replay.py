@@ -87,7 +87,7 @@ def replay_drawn(
 
     def block(items: slice) -> _Block:
         kind = _kind(plan, (1 << tables.bits) - 1, items)
-        laws = jnp.asarray(_padded(law[items], plan.width, np.uint32))
+        laws = _padded(law[items], plan.width, np.uint32)
         seed, first = np.uint32(drawn.seed % LIMIT), np.uint32(drawn.first + items.start)
         history = replay_block.drawn(tables, seed, first, laws, periods)
         return kind, lambda level, cap: on_history(kind, history, level, cap)
@@ -168,7 +168,7 @@ def _kind(plan: _Plan, most: int, items: slice) -> Kind:
 def _padded(values: np.ndarray, width: int, units: Any) -> np.ndarray:
     """[...,width], with zeros, and what is greater than the units can count at their greatest."""
     room = np.zeros((*values.shape[:-1], width), units)
-    room[..., : values.shape[-1]] = np.minimum(values, np.iinfo(units).max)
+    np.minimum(values, np.iinfo(units).max, out=room[..., : values.shape[-1]], casting="unsafe")
     return room
 
 
@@ -189,7 +189,7 @@ def _gathered(plan: _Plan, threads: int, block: Callable[[slice], _Block]) -> To
         for part in parts:
             fill(part)
     else:
-        with ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(threads + 1) as pool:  # one prepares its block while the others are computed
             list(pool.map(fill, parts))
     served, lost, left, owed = totals[0] if plan.single else totals.swapaxes(0, 1)
     return Totals(served, lost, left, owed, plan.periods - plan.warm)
