@@ -43,7 +43,7 @@ def train(bed: str, instance: Instance, seed: int):
             return improve.improve(problem, policy, improve.Settings(rounds=4, pairs=800_000, sure=2.5), seed).decide
         except ConfigError:
             return policy  # too many states for a table
-    return policy
+    return improve.where_few(problem, policy, seed)
 
 
 def score(instance: Instance, decide, states: int, error: float, seed: int) -> tuple[float, float]:

@@ -168,14 +168,16 @@ def test_what_is_simulated_is_paired_and_says_how_sure_it_is():
 
 
 def test_a_learned_policy_is_trained_as_asked_and_scored_exactly(said, monkeypatch):
-    """The training itself is the learner's test."""
+    """The training itself is the learner's test, and improvement has its own."""
     asked = []
 
     def learn(problem, settings, seed):
         asked.append((problem.world.lead, settings.steps, seed))
         return SimpleNamespace(decide=lambda states: np.clip(17 - states.sum(1), 0, 5)[:, None])
 
-    monkeypatch.setattr("ropewalk.systems.inventory.engine.learn.learn", learn)
+    engine = "ropewalk.systems.inventory.engine"
+    monkeypatch.setattr(f"{engine}.learn.learn", learn)
+    monkeypatch.setattr(f"{engine}.improve.where_few", lambda problem, policy, seed: policy)
     rows = said("compare", *ZIPKIN, "--policies", "exact,learned", "--steps", "20", "--seed", "7")["policies"]
     assert asked == [((2,), 20, 7)]
     assert [r["policy"] for r in rows] == ["exact", "learned"]

@@ -186,6 +186,7 @@ def _exact(case: Case, effort: Effort) -> Candidate:
 
 def _learned(case: Case, effort: Effort) -> Candidate:
     from ropewalk.systems.inventory.engine.correction import nearest
+    from ropewalk.systems.inventory.engine.improve import where_few
     from ropewalk.systems.inventory.engine.learn import Settings, learn
 
     given = case.instance
@@ -194,17 +195,23 @@ def _learned(case: Case, effort: Effort) -> Candidate:
     two = case.problem.world.sources > 1
     settings = Settings(steps=effort.steps, chunk=min(Settings.chunk, effort.steps))
     found = learn(case.problem, settings, effort.seed)
+    decide = where_few(case.problem, found.decide, effort.seed)
     made = f"trained on {effort.steps:,} batches of sampled demand"
 
     def why(state: Array) -> list[tuple[str, float, str]]:
         rows: list[tuple[str, float, str]] = []
-        each = np.asarray(found.wanted(exact.seen(case.problem.world, state)))[0]
-        for name, wanted in zip(("expedited", "regular") if two else ("",), each[::-1], strict=True):
-            rows.append((f"{name} wanted".strip(), float(wanted), "by the network, before rounding"))
-            rows.append((f"{name} to whole units".strip(), float(nearest(wanted, np)), ""))
+        wanted = np.asarray(found.wanted(exact.seen(case.problem.world, state)))[0]
+        whole = np.asarray(decide(state)).reshape(-1)
+        for name, units, order in zip(
+            ("expedited", "regular") if two else ("",), wanted[::-1], whole[::-1], strict=True
+        ):
+            rows.append((f"{name} wanted".strip(), float(units), "by the network, before rounding"))
+            rows.append((f"{name} to whole units".strip(), float(nearest(units, np)), ""))
+            if order != nearest(units, np):
+                rows.append((f"{name} improved to".strip(), float(order), "by pairs of simulated paths"))
         return rows
 
-    return Candidate("learned", case.problem, found.decide, made=made, why=why)
+    return Candidate("learned", case.problem, decide, made=made, why=why)
 
 
 def _pretrained(case: Case, effort: Effort) -> Candidate:

@@ -126,6 +126,14 @@ def improve(
     return found
 
 
+def where_few(problem: Problem, policy: Decide, seed: int = 0, states: int = 5_000) -> Decide:
+    """The policy improved where the box of its states has at most so many, which a few seconds settle; else as it is."""
+    try:
+        return improve(problem, policy, Settings(most=states), seed).decide
+    except ConfigError:
+        return policy
+
+
 def _box_of(problem: Problem, policy: Decide, settings: Settings, seed: int) -> Box:
     """Room for every state that a simulation visits, and one unit more in each column."""
     from ropewalk.systems.inventory.engine.exact import states

@@ -56,3 +56,9 @@ def test_a_box_counts_its_states_in_order():
 def test_too_large_a_box_is_refused():
     with pytest.raises(ConfigError, match="at most 10 fit a table"):
         improve.improve(PROBLEM, base_stock, Settings(most=10))
+
+
+def test_only_a_policy_of_few_states_is_improved_in_passing():
+    many = improve.where_few(PROBLEM, base_stock, states=10)
+    assert many is base_stock
+    assert cost(improve.where_few(PROBLEM, base_stock, seed=1)) < 4.1
