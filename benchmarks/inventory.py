@@ -34,7 +34,7 @@ def calls(options: argparse.Namespace) -> dict[str, list[str]]:
     return {
         "speed": ["speed.py", *beside],
         "order_plan": ["order_plan.py", "--repeat", "3"],
-        "order_plan_20m": ["order_plan.py", "--items", "20000000"],
+        "order_plan_20m": ["order_plan.py", "--items", "20000000", "--layout", "columns"],
         "convergence": ["convergence.py", *seeds, "--json", str(KEPT / "convergence.json")],
         "backlog": ["backlog.py", *seeds],
         "pretrained": ["pretrained.py", "zipkin"],
