@@ -53,7 +53,11 @@ def run(name: str, call: list[str], again: bool) -> bool:
     kept = KEPT / f"{name}.txt"
     if kept.exists() and not again:
         return True
-    command, begun, load = f"python benchmarks/{' '.join(call)}", time.monotonic(), os.getloadavg()[0]
+    told = [
+        {"--anchor": "CLONE", "--anchor-python": "PYTHON"}.get(before, word)
+        for before, word in zip(["", *call], call, strict=False)
+    ]
+    command, begun, load = f"python benchmarks/{' '.join(told)}", time.monotonic(), os.getloadavg()[0]
     print(f"{name} ...", flush=True)
     own = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}  # each sets its own
     done = subprocess.run([sys.executable, str(HERE / call[0]), *call[1:]], stdout=subprocess.PIPE, text=True, env=own)
