@@ -19,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 
+from ropewalk.whole import write_whole
 from rows import MARK
 
 HERE = Path(__file__).parent
@@ -50,8 +51,8 @@ def calls(options: argparse.Namespace) -> dict[str, list[str]]:
 
 def run(name: str, call: list[str], again: bool) -> bool:
     """Whether it went well; what it printed is kept under its name."""
-    kept = KEPT / f"{name}.txt"
-    if kept.exists() and not again:
+    file = KEPT / f"{name}.txt"
+    if file.exists() and not again:
         return True
     told = [
         {"--anchor": "CLONE", "--anchor-python": "PYTHON"}.get(before, word)
@@ -64,9 +65,8 @@ def run(name: str, call: list[str], again: bool) -> bool:
     if done.returncode:
         print(f"{name} ended with {done.returncode}; it is begun again by the next call")
         return False
-    whole = kept.with_suffix(".part")
-    whole.write_text(f"{command}\n{time.monotonic() - begun:.0f} s, load at the start {load:.1f}\n{done.stdout}")
-    whole.replace(kept)
+    head = f"{command}\n{time.monotonic() - begun:.0f} s, load at the start {load:.1f}\n"
+    write_whole(file, (head + done.stdout).encode())
     return True
 
 
@@ -83,7 +83,8 @@ def page(names: list[str]) -> str:
         parts += [f"## {name}", "", f"`{command}`, {took}", "", "```text", *told, "```", ""]
     table = [f"| {' | '.join(row)} |" for row in (HEAD, ["---"] * len(HEAD), *rows)]
     shown = ["![cost against training time](convergence.svg)", ""] if (KEPT / "convergence.json").exists() else []
-    intro = "Written by `make bench-inventory`: one item at a site, every row ours beside the anchor's. Where a row has seeds, the worst of them counts."
+    intro = "Written by `make bench-inventory`: one item at a site, every row ours beside the anchor's. Where a row has seeds, the worst of them counts. "
+    intro += "The seconds beside a command are those of its last call, which found the longer ones' instances done; what training took is in their CPU-seconds."
     return "\n".join(["# Inventory at one site", "", intro, "", *table, "", *shown, *parts])
 
 

@@ -34,6 +34,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kept import kept
 from ropewalk.systems.inventory.engine import events
 from ropewalk.systems.inventory.engine.step import Terms
 from ropewalk.systems.inventory.engine.world import World
@@ -82,7 +83,7 @@ def base_stock(instance):
     return np.array([instance[4] - instance[1] * MEAN, 1.0, 1.0, 1.0] + [0.0] * len(TAUS))
 
 
-def learn(instance, generations, seed, candidates=32, kept=8):
+def learn(instance, generations, seed, candidates=32, elite=8):
     """Cross-entropy: the mean and covariance of the best quarter, smoothed; fresh common seeds each generation."""
     rng = np.random.default_rng(seed)
     mean = base_stock(instance)
@@ -94,7 +95,7 @@ def learn(instance, generations, seed, candidates=32, kept=8):
         thetas[0] = mean
         key = jax.random.key(100_000 * seed + generation)
         found = simulate(jnp.array(thetas, jnp.float32), instance, key, 32, 500, 150)
-        best = thetas[np.argsort(np.asarray(found.cost))[:kept]]
+        best = thetas[np.argsort(np.asarray(found.cost))[:elite]]
         mean = 0.3 * mean + 0.7 * best.mean(0)
         cov = 0.3 * cov + 0.7 * np.cov(best.T) + np.diag((0.01 * spread) ** 2)
     return mean
@@ -122,16 +123,6 @@ def one(row, generations, seed):
             "refused": float(found.refused.sum()), "theta": [float(x) for x in theta], "train_cpu_s": spent, "seed": seed}  # fmt: skip
 
 
-def kept(folder, row, generations, seed, again):
-    """What one() says; from a file where it was done before."""
-    path = folder / f"{'-'.join(list(row.values())[:4])}-{generations}-{seed}.json"
-    if again or not path.exists():
-        whole = path.with_suffix(".part")
-        whole.write_text(json.dumps(one(row, generations, seed)))
-        whole.replace(path)
-    return json.loads(path.read_text())
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", type=int, default=29, help="instances; the first three are one of each law")
@@ -146,23 +137,23 @@ def main():
     with open(Path(folder) / "inventory" / "random_lead_time_dcl.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     rows.sort(key=lambda row: ",".join(list(row.values())[:4]) not in FIRST)
-    asked.out.mkdir(parents=True, exist_ok=True)
     print(f"{'law':12}{'rate':>5}{'h':>4}{'b':>4}{'seed':>5}{'base stock':>12}{'simulated':>18}{'learned':>18}{'difference':>18}"
           f"{'DCL':>9}{'vs DCL':>9}{'refused':>9}{'CPU-s':>7}   s, k below, k above, gain, c")  # fmt: skip
-    gaps, lesses = (np.zeros((asked.seeds, len(rows[: asked.only]))) for _ in range(2))
+    gaps, bounds = (np.zeros((asked.seeds, len(rows[: asked.only]))) for _ in range(2))
     for at, row in enumerate(rows[: asked.only]):
         for seed in range(asked.seeds):
-            done = kept(asked.out, row, asked.generations, seed, asked.again)
+            file = asked.out / f"{'-'.join(list(row.values())[:4])}-{asked.generations}-{seed}.json"
+            done = json.loads(kept(file, lambda: json.dumps(one(row, asked.generations, seed)), asked.again))  # noqa: B023
             dcl = float(row["dcl_cost"])
             gaps[seed, at] = done["learned"][0] / dcl - 1.0
-            lesses[seed, at] = done["less"][0] + 2.0 * done["less"][1]  # below beyond doubt
+            bounds[seed, at] = done["less"][0] + 2.0 * done["less"][1]  # below 0 beyond doubt
             cells = [f"{cost:.4f} ± {error:.4f}" for cost, error in (done["base_stock"], done["learned"], done["less"])]
             law, *numbers = list(row.values())[:4]
             print(f"{law:12}{numbers[0]:>5}{numbers[1]:>4}{numbers[2]:>4}{seed:5}{done['exact']:12.4f}"
                   + "".join(f"{cell:>18}" for cell in cells)
                   + f"{dcl:9.4f}{100 * gaps[seed, at]:+8.2f}%{done['refused']:9.0f}{done['train_cpu_s']:7.0f}   "
                   + " ".join(f"{x:.2f}" for x in done["theta"]), flush=True)  # fmt: skip
-    below, near = (lesses < 0.0).sum(1).min(), (gaps <= 0.01).sum(1).min()
+    below, near = (bounds < 0.0).sum(1).min(), (gaps <= 0.01).sum(1).min()
     tell(f"random lead times, {gaps.shape[1]} instances ({asked.seeds} seeds)",
          f"below on {below}; within 1 % of DCL on {near}, mean {100 * gaps.mean(1).max():+.2f} %",
          "below the best base-stock on all", "within 1 % of DCL on all", "DCL", bool(below == gaps.shape[1]))  # fmt: skip

@@ -184,7 +184,7 @@ def kill_services(world, count):
 # -- a real system --
 
 LEARNING = (
-    "jax", "equinox", "optax", "ropewalk.systems.inventory.train", "ropewalk.systems.inventory.evaluate",
+    "jax", "optax", "ropewalk.systems.inventory.train", "ropewalk.systems.inventory.evaluate",
     "ropewalk.systems.inventory.outputs", "ropewalk.systems.inventory.checks", "ropewalk.systems.inventory.requests",
 )  # fmt: skip
 JOB = "ropewalk.spine.compute.job:StageJob"

@@ -9,10 +9,11 @@ import ropewalk
 
 ROOT = Path(ropewalk.__file__).parent
 # Who may import whom: the first prefix that fits a module is its room, and what it may import from the package.
-LOW = ("ropewalk.types", "ropewalk.errors")
+LOW = ("ropewalk.types", "ropewalk.errors", "ropewalk.whole")
 ROOMS: list[tuple[str, tuple[str, ...]]] = [
     ("ropewalk.types", ()),
     ("ropewalk.errors", ()),
+    ("ropewalk.whole", ()),
     ("ropewalk.config", LOW),
     ("ropewalk.store", LOW),
     ("ropewalk.methods", LOW),

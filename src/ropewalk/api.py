@@ -123,7 +123,7 @@ def bench(show: Callable[[Mapping[str, Any], str], None] = lambda *_: None, seed
 
 
 def _write(path: str | Path, data: bytes) -> None:
-    from ropewalk.lifecycle.answers import write_whole
+    from ropewalk.whole import write_whole
 
     write_whole(Path(path), data)
 

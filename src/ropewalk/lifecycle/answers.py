@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from ropewalk.lifecycle.stages import config_of, load_model
 from ropewalk.spine.serving.app import Served
 from ropewalk.store import Record
 from ropewalk.types import Finding, Release, System
+from ropewalk.whole import write_whole
 
 if TYPE_CHECKING:
     import threading
@@ -267,28 +267,3 @@ def _keep_findings(
         body["page"] = blobs[0] if blobs else None
         id_ = f"monitor-{digest(release.id, body)}"
         lane.store.commit(Record(id_, "monitor", system.name, time.time(), body, (("release", release.id),), blobs))
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """All of the file or none of it, also when the process dies in the middle."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _drop_halves(path)
-    half = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        half.write_bytes(data)
-        half.replace(path)
-    except BaseException:
-        half.unlink(missing_ok=True)
-        raise
-
-
-def _drop_halves(path: Path) -> None:
-    """What processes that were killed left of this file."""
-    for half in path.parent.glob(f".{path.name}.*.part"):
-        pid = half.name.split(".")[-2]
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            half.unlink(missing_ok=True)
-        except (PermissionError, ValueError):
-            continue

@@ -19,6 +19,7 @@ from ropewalk.lifecycle import answers, records, releases, stages
 from ropewalk.lifecycle.lane import Lane, code_version, digest, keep, remember, stage, workspace
 from ropewalk.store import Record
 from ropewalk.types import Dataset, Finding, Outcome, Release, Report, Run, System
+from ropewalk.whole import write_whole
 
 if TYPE_CHECKING:
     import polars as pl
@@ -119,7 +120,7 @@ def write_outputs(
     found = []
     for name, blob in sorted(lane.store.tree(record.body["tree"]).items()):
         target = folder / name
-        answers.write_whole(target, lane.store.get(blob.hash))
+        write_whole(target, lane.store.get(blob.hash))
         found.append(target)
     return tuple(found)
 
@@ -271,7 +272,7 @@ def watch(system: System[Any], config: Any, lane: Lane, release: Release, page: 
     made = next((r for r in looked if r.body.get("heard") == heard and r.body.get("page")), None)
     if made is not None:
         with suppress(MissingError, CorruptError):  # a page that is gone is made anew
-            answers.write_whole(page, lane.store.get(made.body["page"]))
+            write_whole(page, lane.store.get(made.body["page"]))
             return tuple(Finding(**found) for found in made.body["findings"])
     return tuple(answers.monitor(system, config, lane, page=page, release=release.id, heard=heard))
 

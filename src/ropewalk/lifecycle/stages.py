@@ -179,7 +179,7 @@ def model_blobs(lane: Lane, manifest: str) -> tuple[str, ...]:
 @functools.cache  # reading them takes longer than all the rest of a small stage
 def _versions() -> Mapping[str, str]:
     found = {"python": platform.python_version()}
-    for package in ("ropewalk", "numpy", "polars", "jax", "equinox", "optax"):
+    for package in ("ropewalk", "numpy", "polars", "jax", "optax"):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from polars.io.plugins import register_io_source
 
 from ropewalk.errors import DataError
 from ropewalk.types import Column, Columns, Contract
+from ropewalk.whole import whole_file
 
 KINDS: Mapping[str, Any] = {"int": pl.Int64, "float": pl.Float64, "str": pl.String, "bool": pl.Boolean, "date": pl.Date}
 SUFFIXES = (".csv", ".parquet", ".arrow", ".ipc", ".feather")
@@ -157,33 +157,17 @@ def schema_of(contract: Contract, keys: Sequence[Column], suffix: str) -> dict[s
 
 
 def write(frames: Iterator[pl.DataFrame], schema: Mapping[str, Any], target: Path, part_rows: int) -> None:
-    """All of the target or none of it: a part file beside it that is renamed when it is whole and on the disk."""
+    """All of the target or none of it."""
     suffix = suffix_of(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _drop_orphans(target)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
 
     def source(*_: Any) -> Iterator[pl.DataFrame]:
         yield from frames
 
     lazy = register_io_source(source, schema=schema)
-    try:
+    with whole_file(target) as part:
         if suffix == ".csv":
             lazy.sink_csv(part)
         elif suffix == ".parquet":
             lazy.sink_parquet(part, row_group_size=part_rows)
         else:
             lazy.sink_ipc(part)
-        with open(part, "rb") as file:
-            os.fsync(file.fileno())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _drop_orphans(target: Path) -> None:
-    """Part files of processes that were killed."""
-    for part in target.parent.glob(f".{target.name}.*.part"):
-        pid = part.name.split(".")[-2]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
-            part.unlink(missing_ok=True)

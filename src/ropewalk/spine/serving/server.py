@@ -30,6 +30,7 @@ from ropewalk.spine.serving.journal import Journal
 from ropewalk.spine.serving.openapi import docs_page, example_row, openapi
 from ropewalk.spine.serving.requests import Requests
 from ropewalk.types import Contract
+from ropewalk.whole import write_whole
 
 log = logging.getLogger("ropewalk.serving")
 KEY = "ROPEWALK_API_KEY"
@@ -79,7 +80,7 @@ def serve(
 
     def ready() -> None:
         if ready_file is not None:
-            _write_whole(ready_file, json.dumps({"url": url, "pid": os.getpid()}))
+            write_whole(ready_file, json.dumps({"url": url, "pid": os.getpid()}).encode())
         if on_ready is not None:
             on_ready(url)
 
@@ -243,9 +244,3 @@ def _listen(host: str, port: int) -> socket.socket:
         why = error.strerror or str(error)
         sentence = f"{host}:{port} cannot be listened on ({why}); choose another port, or 0 for any"
         raise ConfigError([sentence], "port") from None
-
-
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    part.replace(path)

@@ -9,7 +9,6 @@ What it does not know: an item at a site that is there twice gets two lines.
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from ropewalk.systems.inventory.bulk.network import network
 from ropewalk.systems.inventory.bulk.plan import Lines, plan
 from ropewalk.systems.inventory.bulk.policy import Policy
 from ropewalk.systems.inventory.bulk.table import Layout, layout
+from ropewalk.whole import hidden, whole_file
 
 ORDERS = {  # the columns of a plan, after item and site
     "order_units": pl.Int64,
@@ -102,8 +102,7 @@ def plan_files(
             raise DataError([f"{where}: the table has the columns but no row."])
         found = layout(scan.collect_schema(), where, lambda name: _first_length(scan, name))
     keys = {name: scan.collect_schema().get(name, pl.String()) for name in ("item", "site")}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _beside(target) as (part, aside):
+    with _aside(target) as aside, whole_file(target) as part:
         worker = _Worker(found, assumed, policy, word, aside, sum(heights), progress)
         rows = scan.with_row_index(ROW).select(ROW, *found.columns)
         with _explained(where, worker):
@@ -114,9 +113,6 @@ def plan_files(
         if rejected is not None and not worker.planned:
             first = pl.scan_parquet(rejected).head(1).collect().row(0, named=True)
             raise DataError([_nothing_left(where, rejected, first)])
-        with open(part, "rb") as file:
-            os.fsync(file.fileno())
-        part.replace(target)
     return worker.summary(target, rejected)
 
 
@@ -190,31 +186,14 @@ def _first_length(scan: pl.LazyFrame, name: str) -> int | None:
 
 
 @contextmanager
-def _beside(target: Path) -> Iterator[tuple[Path, Path]]:
-    """A hidden file and a hidden folder beside the target, gone at the end; those of processes that were killed go first."""
-    for orphan in target.parent.glob(f".{target.name}.*.part*"):
-        pid = orphan.name.removeprefix(f".{target.name}.").split(".")[0]
-        if pid.isdigit() and not _alive(int(pid)):
-            shutil.rmtree(orphan, ignore_errors=True) if orphan.is_dir() else orphan.unlink(missing_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    aside = part.with_name(part.name + "s")
-    shutil.rmtree(aside, ignore_errors=True)
+def _aside(target: Path) -> Iterator[Path]:
+    """A hidden folder beside the target, gone at the end."""
+    aside = hidden(target, "parts")
     aside.mkdir()
     try:
-        yield part, aside
+        yield aside
     finally:
-        part.unlink(missing_ok=True)
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _rejected(aside: Path, target: Path, source: Sequence[str], heights: Sequence[int]) -> Path | None:

@@ -1,0 +1,15 @@
+"""What a long benchmark has done is kept, whole or not at all, and is not done again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ropewalk.whole import write_whole
+
+
+def kept(path: Path, make: Callable[[], str], again: bool = False) -> str:
+    """What is in the file; `make` says it where it is not there yet (or `again`)."""
+    if again or not path.exists():
+        write_whole(path, make().encode())
+    return path.read_text()
