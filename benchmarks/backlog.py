@@ -10,7 +10,7 @@ of the 0.1 % that is claimed; the gap is that difference in terms of the closed 
 
 from __future__ import annotations
 
-import one_thread  # noqa: F401  # isort: skip
+import one_thread  # noqa: F401  # isort: skip: threads are counted when NumPy and JAX are imported
 
 import argparse
 import time

@@ -1,7 +1,8 @@
 """The learned policy on published test beds: its gap to the optimum or to the best cost known.
 
     python benchmarks/beds.py dual --seeds 3
-    python benchmarks/beds.py zipkin --seeds 3 --only 5      one instance; long, perishables: the other beds
+    python benchmarks/beds.py zipkin --seeds 3 --only 5      one instance; long, perishables: the other published beds
+    python benchmarks/beds.py unseen                         instances of no table, drawn and solved here (unseen.py)
 
 Needs ROPEWALK_SHARED_DATA. Each instance and seed is a process of its own on one core, as a user would run it, so that compiling counts
 for each; what is done is kept in out/beds/ and not done again (--again does). The policy is learned from sampled demand; optima and
@@ -11,7 +12,7 @@ published costs enter the scoring alone. Chains of up to --states states are sco
 
 from __future__ import annotations
 
-import one_thread  # noqa: F401  # isort: skip
+import one_thread  # noqa: F401  # isort: skip: threads are counted when NumPy and JAX are imported
 
 import argparse
 import json
@@ -19,26 +20,31 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from published import BEDS, Instance
+from kept import kept
+from published import BEDS as PUBLISHED
+from published import Instance
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine import exact
 from rows import tell
+from unseen import instances as unseen
+
+BEDS = {**PUBLISHED, "unseen": unseen}
 
 
-def train(bed: str, instance: Instance, seed: int):
+def train(problem: exact.Problem, seed: int):
     """The policy: pathwise gradient, and where orders are few and the states fit a table, improved from simulated pairs."""
     from ropewalk.systems.inventory.engine import improve, learn
 
-    problem = instance.problem
-    if bed == "dual":
+    if problem.world.sources == 2:
         policy = learn.learn(problem, learn.Settings(steps=1_600), seed).decide
         return improve.improve(problem, policy, improve.Settings(pairs=400_000), seed).decide
     policy = learn.learn(problem, seed=seed).decide
-    if bed == "perishables":
+    if problem.world.life:
         try:
             return improve.improve(problem, policy, improve.Settings(rounds=4, pairs=800_000, sure=2.5), seed).decide
         except ConfigError:
@@ -68,41 +74,40 @@ def score(instance: Instance, decide, states: int, error: float, seed: int) -> t
 def one(options: argparse.Namespace) -> dict[str, float]:
     instance = BEDS[options.bed]()[options.only]
     begun = time.process_time()
-    decide = train(options.bed, instance, options.seed)
+    decide = train(instance.problem, options.seed)
     spent = time.process_time() - begun
     cost, error = score(instance, decide, options.states, options.error, options.seed)
     return {"cost": cost, "standard_error": error, "train_cpu_s": round(spent, 2), "seed": options.seed}
+
+
+def alone(options: argparse.Namespace, number: int, seed: int) -> str:
+    """What a process of its own says of one instance and seed."""
+    call = [sys.executable, __file__, options.bed, "--only", str(number), "--seed", str(seed), "--child",
+            "--states", str(options.states), "--error", str(options.error)]  # fmt: skip
+    done = subprocess.run(call, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return done.stdout.splitlines()[-1]
 
 
 def results(options: argparse.Namespace) -> list[list[dict[str, float]]]:
     """[instances][seeds]; printed as they come."""
     instances = BEDS[options.bed]()
     chosen = range(len(instances)) if options.only is None else [options.only]
-    folder = Path(options.out, options.bed)
-    folder.mkdir(parents=True, exist_ok=True)
     print(f"{'instance':34}{'best':>10}{'ours':>10}  gap %: seeds{'':10}{'CPU s':>6}   base-stock %, others %")
     every = []
     for number in chosen:
         found = []
         for seed in range(options.seeds):
-            kept = folder / f"{number}-{seed}.json"
-            if options.again or not kept.exists():
-                call = [sys.executable, __file__, options.bed, "--only", str(number), "--seed", str(seed), "--child",
-                        "--states", str(options.states), "--error", str(options.error)]  # fmt: skip
-                done = subprocess.run(call, capture_output=True, text=True)
-                if done.returncode:
-                    sys.exit(done.stderr)
-                whole = kept.with_suffix(".part")
-                whole.write_text(done.stdout.splitlines()[-1])
-                whole.replace(kept)
-            found.append(json.loads(kept.read_text()))
+            file = Path(options.out, options.bed, f"{number}-{seed}.json")
+            found.append(json.loads(kept(file, partial(alone, options, number, seed), options.again)))
         every.append(found)
         instance = instances[number]
         gaps = "  ".join(f"{percent(each['cost'], instance.best):.4f}" for each in found)
         others = ", ".join(f"{name} {gap:.3f}" for name, gap in instance.others.items())
-        base = f"{percent(instance.base_stock, instance.best):.2f}"
+        base = "" if np.isnan(instance.base_stock) else f"{percent(instance.base_stock, instance.best):.2f}, "
         print(f"{instance.name:34}{instance.best:10.4f}{found[0]['cost']:10.4f}  {gaps:22}"
-              f"{max(each['train_cpu_s'] for each in found):6.1f}   {base}, {others}", flush=True)  # fmt: skip
+              f"{max(each['train_cpu_s'] for each in found):6.1f}   {base}{others}", flush=True)  # fmt: skip
     return every
 
 
@@ -130,11 +135,13 @@ def main() -> None:
     for seed in range(options.seeds):
         gaps = [percent(each[seed]["cost"], instance.best) for each, instance in zip(found, chosen, strict=True)]
         solved = [gap for gap, instance in zip(gaps, chosen, strict=True) if instance.others]
-        below = sum(each[seed]["cost"] < instance.base_stock for each, instance in zip(found, chosen, strict=True))
-        print(f"seed {seed}: mean gap {statistics.mean(gaps):.4f} %, max {max(gaps):.4f} %, at or below the best on {sum(g <= 0 for g in gaps)}, "
-              f"below base-stock on {below} of {len(gaps)}" + (f", mean where solved {statistics.mean(solved):.4f} %" if solved else ""))  # fmt: skip
+        said = f"mean gap {statistics.mean(gaps):.4f} %, max {max(gaps):.4f} %, at or below the best on {sum(g <= 0 for g in gaps)}"
+        if not np.isnan(chosen[0].base_stock):
+            below = sum(each[seed]["cost"] < instance.base_stock for each, instance in zip(found, chosen, strict=True))
+            said += f", below base-stock on {below} of {len(gaps)}"
+        print(f"seed {seed}: {said}" + (f", mean where solved {statistics.mean(solved):.4f} %" if solved else ""))
     spent = [one["train_cpu_s"] for each in found for one in each]
-    print(f"CPU-seconds of training: mean {statistics.mean(spent):.1f}, max {max(spent):.1f}")
+    print(f"CPU-seconds of training: mean {statistics.mean(spent):.1f}, max {max(spent):.1f}, all {sum(spent):,.0f}")
     if options.only is None:
         tell_all(options.bed, [[one["cost"] for one in each] for each in found], instances, max(spent))
     return None
@@ -158,6 +165,11 @@ def tell_all(bed: str, costs: list[list[float]], instances: list[Instance], spen
     elif bed == "dual":
         tell("dual sourcing, 6 optima: gap of the whole cost" + whole, f"max {most:.4f} %", "0.03 %", "0.01 %",
              "capped dual index 0.11 %, A3C 1.85 %", most <= 0.03)  # fmt: skip
+    elif bed == "unseen":
+        base = [case.base_stock for case in instances]
+        below = min(sum(bool(each[seed] < b) for (each, _), b in zip(cases, base, strict=True)) for seed in seeds)
+        tell(f"{len(cases)} instances of no table, drawn and solved here" + whole, f"gap mean {mean:.4f}, max {most:.4f} %, below base-stock on {below} of "
+             f"{sum(not np.isnan(b) for b in base)}", "-", "-", "optimum", None)  # fmt: skip
     else:
         below = min(sum(each[seed] < case.base_stock for each, case in cases) for seed in seeds)
         solved = [[each[seed] / case.best for each, case in cases if case.others] for seed in seeds]

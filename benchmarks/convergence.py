@@ -10,7 +10,7 @@ checkpoint and every later one. The optimum is found here by value iteration and
 
 from __future__ import annotations
 
-import one_thread  # noqa: F401  # isort: skip
+import one_thread  # noqa: F401  # isort: skip: threads are counted when NumPy and JAX are imported
 
 import argparse
 import json

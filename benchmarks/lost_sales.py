@@ -9,7 +9,7 @@ package as it is. One thread. The published instances: beds.py.
 
 from __future__ import annotations
 
-import one_thread  # noqa: F401  # isort: skip
+import one_thread  # noqa: F401  # isort: skip: threads are counted when NumPy and JAX are imported
 
 import argparse
 import json

@@ -10,7 +10,7 @@ simulation on common demand until the standard error of the difference is a fift
 
 from __future__ import annotations
 
-import one_thread  # noqa: F401  # isort: skip
+import one_thread  # noqa: F401  # isort: skip: threads are counted when NumPy and JAX are imported
 
 import argparse
 import statistics

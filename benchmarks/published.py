@@ -90,7 +90,7 @@ def perishables() -> list[Instance]:
         life, lead, spread, share = int(row["life"]), int(row["lead_time"]), float(row["cvr"]), float(row["fifo_share"])
         issuing = {0.0: "lifo", 1.0: "fifo"}.get(share, "mixed")
         problem = Problem(
-            World(life=life, lead=(lead,), issuing=issuing), Terms(lost_sale=100.0, waste=100.0), _buyers(spread, share)
+            World(life=life, lead=(lead,), issuing=issuing), Terms(lost_sale=100.0, waste=100.0), buyers(spread, share)
         )
         cost, gap = float(row["dcl_cost"]), row["dcl_gap_pct"]
         others = {"DCL": float(gap)} if gap else {}
@@ -100,7 +100,7 @@ def perishables() -> list[Instance]:
     return found
 
 
-def _buyers(spread: float, share: float, mean: float = 4.0, tail: float = 1e-8) -> Outcomes:
+def buyers(spread: float, share: float, mean: float = 4.0, tail: float = 1e-8) -> Outcomes:
     """Buyers who take the oldest and buyers who take the freshest: two streams that know nothing of each other, the variance of each
     `spread`^2 times its mean."""
     oldest, freshest = (
