@@ -11,7 +11,7 @@ export POLARS_MAX_THREADS ?= 2
 
 help:
 	@echo "make demo    plan the replenishment of a real retailer, from purchases to a monitored order plan"
-	@echo "make test    every promise, tested (about 8 minutes)"
+	@echo "make test    every promise, tested (about 6 minutes)"
 	@echo "make check   style, types, and that the docs match the program"
 	@echo "make docs    write the command reference anew from the program"
 	@echo "make bench   the figures of docs/results"

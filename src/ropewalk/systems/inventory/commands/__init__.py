@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from ropewalk.systems.inventory.instance import Instance
 from ropewalk.types import Bench
 
-Steps = Annotated[int, "training steps of a learned policy (default: 2000)", "N"]
+Steps = Annotated[int, "training steps of a learned policy (default: 3000)", "N"]
 Memory = Annotated[float, "memory that an exact solution may take (default: 4)", "GB"]
 
 
@@ -74,7 +74,7 @@ def _compare(
     policies: Annotated[
         str | None, "with commas: base-stock,capped,exact,learned (default: what suits, and exact)", "NAMES"
     ] = None,
-    steps: Steps = 2_000,
+    steps: Steps = 3_000,
     paths: Annotated[int, "simulated paths, where a cost is not exact (default: 1000)", "N"] = 1_000,
     memory_gb: Memory = 4.0,
 ) -> int:
@@ -95,7 +95,7 @@ def _explain(
     owed: Annotated[int, "units that customers wait for", "UNITS"] = 0,
     policy: Annotated[str | None, "a rule, exact or learned (default: the usual rule)", "NAME"] = None,
     parameters: Annotated[str | None, "of the rule, as 17,5 (default: tuned)", "NUMBERS"] = None,
-    steps: Steps = 2_000,
+    steps: Steps = 3_000,
 ) -> int:
     """What to order now for one item, every number that went into it, and what one unit less or more would cost."""
     from ropewalk.systems.inventory.commands.explain import run
@@ -109,7 +109,7 @@ def _what_if(
     *,
     vary: Annotated[str, "lead-time=1..8, penalty=4,9,19, service=0.9,0.95,0.99, or any other setting", "NAME=VALUES"],
     policy: Annotated[str | None, "a rule, exact or learned (default: the usual rule)", "NAME"] = None,
-    steps: Steps = 2_000,
+    steps: Steps = 3_000,
     chart: Annotated[str | None, "a drawing of it: .svg"] = None,
 ) -> int:
     """Cost, stock and the tuned rule of one item against its lead time, a cost or its service."""

@@ -1,6 +1,7 @@
 """The commands say what the engine finds: published figures, numbers that add up, one story in text and JSON."""
 
 import contextlib
+import inspect
 import json
 import re
 from types import SimpleNamespace
@@ -184,6 +185,25 @@ def test_a_learned_policy_is_trained_as_asked_and_scored_exactly(said, monkeypat
     assert rows[1]["cost_usd"] == pytest.approx(4.4057, abs=1e-4)
     with pytest.raises(ConfigError, match="without order cost"):
         make("learned", case_of(Instance(demand="poisson:3", penalty=9, order_cost=5)), Effort())
+
+
+def test_steps_are_those_of_the_learner_unless_they_are_given_and_are_trained_in_whole_chunks():
+    from ropewalk.systems.inventory import commands
+    from ropewalk.systems.inventory.engine.learn import Settings, lasting
+
+    usual = {inspect.signature(commands.COMMANDS[name]).parameters["steps"].default for name in ("compare", "explain", "what-if")}  # fmt: skip
+    assert usual == {Effort().steps} == {Settings().steps}
+    assert f"default: {Effort().steps}" in str(commands.Steps)
+    for asked, trained in ((1, 1), (20, 20), (100, 100), (101, 200), (250, 300), (3_000, 3_000)):
+        settings = lasting(asked)
+        assert (settings.steps, settings.steps % settings.chunk) == (trained, 0)
+
+
+@pytest.mark.parametrize("wrong", [("--steps", "0"), ("--steps", "-5"), ("--paths", "1"), ("--memory-gb", "0")])
+def test_an_effort_that_is_none_is_refused(shell, wrong):
+    code, _, err = shell("compare", *ZIPKIN, "--policies", "learned", *wrong)
+    assert code == 2
+    assert wrong[0] in err
 
 
 def test_the_pretrained_policy_needs_no_training(said):

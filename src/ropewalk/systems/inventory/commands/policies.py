@@ -34,9 +34,16 @@ class Effort:
     """How much may be spent, and on which seed."""
 
     seed: int = 0
-    steps: int = 2_000  # of a training
+    steps: int = 3_000  # of a training
     paths: int = 1_000  # of a simulation
     memory: float = 4e9  # bytes, of an exact solution
+
+    def __post_init__(self) -> None:
+        for option, number, least in (("--steps", self.steps, 1), ("--paths", self.paths, 2)):
+            if number < least:
+                raise ConfigError([f"{number} are too few; at least {least}"], option)
+        if not self.memory > 0.0:
+            raise ConfigError([f"{self.memory / 1e9:g} GB is no room at all"], "--memory-gb")
 
 
 @dataclass(frozen=True)
@@ -187,16 +194,19 @@ def _exact(case: Case, effort: Effort) -> Candidate:
 def _learned(case: Case, effort: Effort) -> Candidate:
     from ropewalk.systems.inventory.engine.correction import nearest
     from ropewalk.systems.inventory.engine.improve import where_few
-    from ropewalk.systems.inventory.engine.learn import Settings, learn
+    from ropewalk.systems.inventory.engine.learn import lasting, learn
 
     given = case.instance
     if given.order_cost or given.pack > 1 or given.min_order or given.max_order:
         raise ConfigError(["a policy is learned without order cost, packs or limits of an order"], "the policy")
     two = case.problem.world.sources > 1
-    settings = Settings(steps=effort.steps, chunk=min(Settings.chunk, effort.steps))
+    settings = lasting(effort.steps)
     found = learn(case.problem, settings, effort.seed)
-    decide = where_few(case.problem, found.decide, effort.seed)
-    made = f"trained on {effort.steps:,} batches of sampled demand"
+    network = found.decide  # by this name, since each look at a method makes another object
+    decide = where_few(case.problem, network, effort.seed)
+    made = f"trained on {settings.steps:,} batches"
+    if decide is not network:
+        made += ", improved by pairs"
 
     def why(state: Array) -> list[tuple[str, float, str]]:
         rows: list[tuple[str, float, str]] = []

@@ -23,7 +23,7 @@ from ropewalk.systems.inventory.engine.step import Seen
 from ropewalk.systems.inventory.engine.world import World
 
 Array = Any
-MOST = 4.0
+MOST = 4.0  # times the level: no order is greater
 
 
 class Rule(NamedTuple):

@@ -64,6 +64,12 @@ class Settings:
     chunk: int = 100  # steps of one call, after which the policy may be looked at
 
 
+def lasting(steps: int) -> Settings:
+    """Settings of so many steps, or up to a chunk more: chunks are trained whole."""
+    chunk = min(Settings.chunk, steps)
+    return Settings(steps=-(-steps // chunk) * chunk, chunk=chunk)
+
+
 def fitted(settings: Settings, problem: Problem) -> Settings:
     """The settings with what was left open filled in. What perishes is felt late, so its orders are followed longer. Where a later order can
     make up for one (two sources; what perishes and is waited for, or is sold freshest first), the slopes between whole orders mislead:

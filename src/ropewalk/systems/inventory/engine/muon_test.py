@@ -1,4 +1,4 @@
-"""The packed Muon is optax's Muon of each matrix by itself."""
+"""The packed Muon is optax's Muon of each matrix by itself, where the greater side of each is that of the stack."""
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +9,7 @@ from ropewalk.systems.inventory.engine.muon import muon
 from ropewalk.systems.inventory.engine.network import weights_of
 
 
-def test_a_stack_of_matrices_moves_as_each_by_itself():
-    """All but those with a side smaller than the stack's are scaled alike: here each matrix has a side of 8."""
+def test_a_stack_of_matrices_with_a_side_of_8_each_moves_as_each_by_itself():
     weights = weights_of([5, 8, 8, 2], seed=0)
     rate, slower = (optax.cosine_decay_schedule(part * 0.01, 50, 0.01) for part in (1.0, 0.5))
     each = optax.contrib.muon(rate, beta=0.9, adam_b2=0.98, adam_learning_rate=slower, consistent_rms=0.2)
