@@ -15,6 +15,9 @@ arXiv 2306.11246), with what is our own here:
   what it costs is not in yet.
 - Paths go on where the last step left them, so nothing is spent on warming up; antithetic uniforms; a cosine rate; the policy is an
   average of the weights over the last steps (Polyak & Juditsky 1992).
+- A few paths (`Settings.anew`) begin every step anew, half of them with nothing anywhere and half with any stock. Where a shelf is
+  hardly ever empty in the long run, nothing else tells the network what to order then: it came to order nothing, and an item that
+  began empty would have stayed so (docs/decisions/0026).
 - Muon (Jordan 2024; Liu et al., arXiv 2502.16982) moves a matrix of weights in all its directions alike, which a small network
   far from its optimum needs more than Adam's equal pace of single weights: what perishes and is waited for is learned in a
   third of the time, and no training went astray (docs/decisions/0026).
@@ -61,6 +64,7 @@ class Settings:
     layers: int = 2
     rate: float = 1e-2  # of Muon, at first; biases, by Adam, have half of it
     average: float = 0.995  # of the weights, a step
+    anew: int = 8  # paths of a step that do not go on where the last one left them
     chunk: int = 100  # steps of one call, after which the policy may be looked at
 
 
@@ -185,21 +189,14 @@ def begin(world: World, rule: Rule, settings: Settings, seed: int) -> Training:
     width = world.lives + world.columns - 1 + (world.unmet != "lost")
     sizes = [width, *[settings.channels] * settings.layers, world.sources]
     layers = weights_of(sizes, seed)
-    empty = start(world, (settings.paths,))
-    state = State(*(jnp.asarray(part, jnp.float32) for part in empty))
-    usual = jnp.round(rule.mean)
-    state = state._replace(shelf=state.shelf + usual, due=state.due + usual)
-    none, one, unknown = jnp.float32(0.0), jnp.float32(1.0), jnp.float32(jnp.inf)
-    return Training(
-        layers,
-        muon(settings.rate, settings.steps).init(layers),
-        layers,
-        state,
-        none,
-        jax.random.PRNGKey(seed),
-        one,
-        unknown,
-    )
+    usual = np.round(rule.mean)
+    empty = start(world, (settings.paths,), np)
+    state = State(*(jnp.asarray(part, jnp.float32) for part in (empty.shelf + usual, empty.owed, empty.due + usual)))
+    optimiser = jax.jit(muon(settings.rate, settings.steps).init)(
+        layers
+    )  # by itself each of its arrays is compiled for
+    none, one, unknown = (np.float32(number) for number in (0.0, 1.0, np.inf))
+    return Training(layers, optimiser, layers, state, none, jax.random.PRNGKey(seed), one, unknown)
 
 
 @partial(jax.jit, static_argnames=("world", "settings"), compiler_options=OPTIONS)
@@ -210,13 +207,14 @@ def advance(world: World, settings: Settings, course: Course, at: Training) -> T
 
     def one(at: Training, _: None) -> tuple[Training, Array]:
         key, draw = jax.random.split(at.key)
+        state, periods = _drawn(settings, course, at.state, draw)
         (cost, state), slope = jax.value_and_grad(_cost, has_aux=True)(
             at.weights,
             world,
             settings,
             course,
-            at.state,
-            _periods(settings, course, draw),
+            state,
+            periods,
             side,
             at.step >= settings.parted * settings.steps,
         )
@@ -247,9 +245,34 @@ def _either(so: np.ndarray, one: Training, other: Training) -> Training:
     return jax.tree.map(lambda a, b: jnp.where(so.reshape(-1, *[1] * (a.ndim - 1)), a, b), one, other)
 
 
-def _periods(settings: Settings, course: Course, key: Array) -> Period:
-    """[T,B] each: outcomes by the inverse of their law at uniforms, each with its mirror image."""
-    uniform = jax.random.uniform(key, (settings.periods, settings.paths // 2))
+def _drawn(settings: Settings, course: Course, state: State, key: Array) -> tuple[State, Period]:
+    """Where the paths of a step begin, and its periods [T,B] each. All from one draw: each more takes half a second to compile."""
+    places = sum(part[0].size for part in (state.shelf, state.due))
+    half = settings.paths // 2
+    uniform = jax.random.uniform(key, (settings.periods * half + settings.anew * (1 + places),))
+    demands, starts = uniform[: settings.periods * half], uniform[settings.periods * half :]
+    return (
+        _anew(settings, course.rule, state, starts.reshape(settings.anew, 1 + places)),
+        _periods(course, demands.reshape(settings.periods, half)),
+    )
+
+
+def _anew(settings: Settings, rule: Rule, state: State, uniform: Array) -> State:
+    """The paths as they are, but for the first few: of these every other pair is empty, the others have up to four periods' mean demand in
+    each place. `uniform` [anew, 1 + places]."""
+    much = 4.0 * rule.mean * uniform[:, :1] * (jnp.arange(settings.anew)[:, None] // 2 % 2)
+    units = jnp.round(much * uniform[:, 1:])
+    lives = state.shelf[0].size
+
+    def begun(part: Array, first: Array) -> Array:
+        return jnp.concatenate([first.reshape(-1, *part.shape[1:]), part[settings.anew :]])
+
+    empty = jnp.zeros(settings.anew)
+    return State(begun(state.shelf, units[:, :lives]), begun(state.owed, empty), begun(state.due, units[:, lives:]))
+
+
+def _periods(course: Course, uniform: Array) -> Period:
+    """[T,B] each: outcomes by the inverse of their law at uniforms [T,B/2], each with its mirror image."""
     both = jnp.concatenate([uniform, 1.0 - uniform], axis=1)
     method = "compare_all" if len(course.cumulative) < 64 else "scan_unrolled"
     drawn = jnp.searchsorted(course.cumulative, both, side="right", method=method)

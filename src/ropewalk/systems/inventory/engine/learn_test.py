@@ -103,6 +103,22 @@ def test_a_chunk_that_went_wrong_is_taken_back_to_the_best_one_at_half_the_pace(
                 np.testing.assert_array_equal(a, b)
 
 
+def test_a_few_paths_begin_anew_half_of_them_with_nothing_and_all_others_go_on():
+    """Else a shelf that is never empty in the long run is one that the network may leave empty."""
+    at = learn.begin(WORLD, correction.rule_of(PROBLEM), BRIEF, seed=0)
+    going = at.state._replace(owed=at.state.owed + 1.0)
+    places = going.shelf.shape[1] + going.due.shape[1]
+    uniform = jax.random.uniform(jax.random.key(0), (BRIEF.anew, 1 + places))
+    after = learn._anew(BRIEF, correction.rule_of(PROBLEM), going, uniform)
+    for part, before in zip(after, going, strict=True):
+        np.testing.assert_array_equal(part[BRIEF.anew :], before[BRIEF.anew :])
+    stock = np.asarray(after.shelf.sum(-1) + after.due.sum(-1))[: BRIEF.anew]
+    assert (stock[[0, 1, 4, 5]] == 0.0).all()  # pairs, since of a pair one path shows each side
+    assert (stock[[2, 3, 6, 7]] > 0.0).all()
+    assert (stock <= 3 * 4 * 5).all()
+    assert (np.asarray(after.owed)[: BRIEF.anew] == 0.0).all()
+
+
 def test_orders_stay_between_none_and_four_levels():
     units, level = jnp.asarray([[-3.0, 2.0, 500.0]]), jnp.asarray([10.0])
     np.testing.assert_allclose(correction._sane(units, level), [[0.0, 2.0, 40.0]])

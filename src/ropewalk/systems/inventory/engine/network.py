@@ -56,7 +56,12 @@ def weights_of(sizes: Sequence[int], seed: int, last: float = 0.1) -> Weights:
     layers = []
     for at, (below, above) in enumerate(itertools.pairwise(sizes)):
         scale = (1.5 / below) ** 0.5 * (last if at == len(sizes) - 2 else 1.0)
-        layers.append((jnp.asarray(drawn.normal(size=(below, above)).T * scale, jnp.float32), jnp.zeros(above)))
+        layers.append(
+            (
+                jnp.asarray(drawn.normal(size=(below, above)).T * scale, jnp.float32),
+                jnp.asarray(np.zeros(above), jnp.float32),
+            )
+        )
     return tuple(layers)
 
 
