@@ -24,7 +24,7 @@ from ropewalk.systems.inventory.engine.step import Terms
 from ropewalk.systems.inventory.engine.world import World
 
 SEED, EACH, MEMORY = 20_261_122, 12, 2e9  # instances of each kind; bytes
-FILE = Path("out", "beds", "unseen", "optima.json")
+FILE = Path("out", "beds", "unseen", f"optima-{SEED}-{EACH}.json")
 
 
 def between(rng: np.random.Generator, low: float, high: float) -> float:
