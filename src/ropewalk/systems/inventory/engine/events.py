@@ -122,30 +122,29 @@ def closing(terms: Terms, state: State) -> Array:
 
 def _place(world: World, wanted: Array, state: State, period: Period, xp: ModuleType) -> tuple[Array, Array, State]:
     """[...,S] units placed, [...] units that arrive at once, and the state with the others in their slots."""
-    by_source, at_once = [], 0.0 * state.owed
+    by_source, at_once, taken = [], 0.0 * state.owed, 0.0 * state.owed
     leads = period.lead if period.lead.ndim > state.owed.ndim + 1 else period.lead[..., None]  # [...,S,U]
     last = leads.shape[-1] - 1
+    free = state.units == 0.0
+    place = xp.cumsum(1.0 * free, -1) - 1.0  # [...,K] of a free slot among the free ones
+    room = free.sum(-1)
     for source in range(world.sources):
         total = 0.0 * state.owed
         for u in range(last + 1):
-            now, lead = leads[..., source, u] == 0.0, leads[..., source, u]
+            lead = leads[..., source, u]
             units = xp.maximum(wanted[..., source] - u, 0.0)
             units = units if u == last else xp.minimum(units, 1.0)
-            units = units * (now | (state.units == 0.0).any(-1))
+            units = units * ((lead == 0.0) | (taken < room))
             usable = units * period.yields[..., source, 0] if world.random_yield else units
-            total, at_once = total + units, at_once + usable * now
-            state = _into_slot(state, usable, lead, xp)
+            total, at_once = total + units, at_once + usable * (lead == 0.0)
+            on_the_way = (lead > 0.0) & (usable > 0.0)
+            here = free & (place == taken[..., None]) & on_the_way[..., None]
+            state = state._replace(
+                units=xp.where(here, usable[..., None], state.units), until=xp.where(here, lead[..., None], state.until)
+            )
+            taken = taken + on_the_way
         by_source.append(total)
     return xp.stack(by_source, axis=-1), at_once, state
-
-
-def _into_slot(state: State, units: Array, lead: Array, xp: ModuleType) -> State:
-    """The first free slot, if there is one, holds the units that do not arrive at once."""
-    free = state.units == 0.0
-    here = free & (xp.arange(free.shape[-1]) == xp.argmax(free, -1)[..., None]) & (lead > 0.0)[..., None]
-    return state._replace(
-        units=xp.where(here, units[..., None], state.units), until=xp.where(here, lead[..., None], state.until)
-    )
 
 
 def _pass(level: Array, state: State, elapsed: Array, xp: ModuleType) -> tuple[Array, Array, Array]:
