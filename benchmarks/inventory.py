@@ -43,6 +43,7 @@ def calls(options: argparse.Namespace) -> dict[str, list[str]]:
         "demo_cost_settings": ["demo_cost_settings.py"],
         "dual": ["beds.py", "dual", *seeds],
         "zipkin": ["beds.py", "zipkin", *seeds],
+        "unseen": ["beds.py", "unseen", *seeds],
         "random_lead_time": ["random_lead_time.py", *seeds],
         "long": ["beds.py", "long", *seeds],
         "perishables": ["beds.py", "perishables", *seeds],
