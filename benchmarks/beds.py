@@ -2,10 +2,9 @@
 
     python benchmarks/beds.py dual --seeds 3
     python benchmarks/beds.py zipkin --seeds 3 --only 5      one instance; long, perishables: the other published beds
-    python benchmarks/beds.py unseen                         instances of no table, drawn and solved here (unseen.py)
+    python benchmarks/beds.py unseen-perishables             instances of no table, drawn and solved here (unseen.py); -lost-sales, -dual
 
-Needs ROPEWALK_SHARED_DATA. Each instance and seed is a process of its own on one core, as a user would run it, so that compiling counts
-for each; what is done is kept in out/beds/ and not done again (--again does). The policy is learned from sampled demand; optima and
+Needs ROPEWALK_SHARED_DATA. Each instance and seed is a process of its own on one core, so that compiling counts for each; what is done is kept in out/beds/ and not done again (--again does). The policy is learned from sampled demand; optima and
 published costs enter the scoring alone. Chains of up to --states states are scored exactly (the bounds of the average cost within
 1e-5 of it), others by simulation until the standard error is --error of the cost.
 """
@@ -22,18 +21,19 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from kept import kept
+from kept import commit, kept
 from published import BEDS as PUBLISHED
 from published import Instance
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine import exact
 from rows import tell
-from unseen import instances as unseen
+from unseen import BEDS as UNSEEN
 
-BEDS = {**PUBLISHED, "unseen": unseen}
+BEDS = PUBLISHED | UNSEEN
 
 
 def train(problem: exact.Problem, seed: int):
@@ -71,13 +71,14 @@ def score(instance: Instance, decide, states: int, error: float, seed: int) -> t
     return float(each.mean()), off
 
 
-def one(options: argparse.Namespace) -> dict[str, float]:
+def one(options: argparse.Namespace) -> dict[str, Any]:
     instance = BEDS[options.bed]()[options.only]
     begun = time.process_time()
     decide = train(instance.problem, options.seed)
     spent = time.process_time() - begun
     cost, error = score(instance, decide, options.states, options.error, options.seed)
-    return {"cost": cost, "standard_error": error, "train_cpu_s": round(spent, 2), "seed": options.seed}
+    return {"cost": cost, "standard_error": error, "train_cpu_s": round(spent, 2), "seed": options.seed,
+            "instance": instance.name, "code": commit()}  # fmt: skip
 
 
 def alone(options: argparse.Namespace, number: int, seed: int) -> str:
@@ -90,7 +91,7 @@ def alone(options: argparse.Namespace, number: int, seed: int) -> str:
     return done.stdout.splitlines()[-1]
 
 
-def results(options: argparse.Namespace) -> list[list[dict[str, float]]]:
+def results(options: argparse.Namespace) -> list[list[dict[str, Any]]]:
     """[instances][seeds]; printed as they come."""
     instances = BEDS[options.bed]()
     chosen = range(len(instances)) if options.only is None else [options.only]
@@ -101,6 +102,8 @@ def results(options: argparse.Namespace) -> list[list[dict[str, float]]]:
         for seed in range(options.seeds):
             file = Path(options.out, options.bed, f"{number}-{seed}.json")
             found.append(json.loads(kept(file, partial(alone, options, number, seed), options.again)))
+            if found[-1]["instance"] != instances[number].name:
+                sys.exit(f"{file} is of another instance, {found[-1]['instance']}; remove it, or use --again")
         every.append(found)
         instance = instances[number]
         gaps = "  ".join(f"{percent(each['cost'], instance.best):.4f}" for each in found)
@@ -141,7 +144,8 @@ def main() -> None:
             said += f", below base-stock on {below} of {len(gaps)}"
         print(f"seed {seed}: {said}" + (f", mean where solved {statistics.mean(solved):.4f} %" if solved else ""))
     spent = [one["train_cpu_s"] for each in found for one in each]
-    print(f"CPU-seconds of training: mean {statistics.mean(spent):.1f}, max {max(spent):.1f}, all {sum(spent):,.0f}")
+    print(f"CPU-seconds of training: mean {statistics.mean(spent):.1f}, max {max(spent):.1f}, all {sum(spent):,.0f}; "
+          f"at {', '.join(sorted({one['code'] for each in found for one in each}))}")  # fmt: skip
     if options.only is None:
         tell_all(options.bed, [[one["cost"] for one in each] for each in found], instances, max(spent))
     return None
@@ -165,11 +169,9 @@ def tell_all(bed: str, costs: list[list[float]], instances: list[Instance], spen
     elif bed == "dual":
         tell("dual sourcing, 6 optima: gap of the whole cost" + whole, f"max {most:.4f} %", "0.03 %", "0.01 %",
              "capped dual index 0.11 %, A3C 1.85 %", most <= 0.03)  # fmt: skip
-    elif bed == "unseen":
-        base = [case.base_stock for case in instances]
-        below = min(sum(bool(each[seed] < b) for (each, _), b in zip(cases, base, strict=True)) for seed in seeds)
-        tell(f"{len(cases)} instances of no table, drawn and solved here" + whole, f"gap mean {mean:.4f}, max {most:.4f} %, below base-stock on {below} of "
-             f"{sum(not np.isnan(b) for b in base)}", "-", "-", "optimum", None)  # fmt: skip
+    elif bed in UNSEEN:
+        tell(f"{len(cases)} instances of no table, {bed.removeprefix('unseen-')}: gap to the optimum" + whole,
+             f"mean {mean:.4f}, max {most:.4f} %", "-", "-", "solved here", None)  # fmt: skip
     else:
         below = min(sum(each[seed] < case.base_stock for each, case in cases) for seed in seeds)
         solved = [[each[seed] / case.best for each, case in cases if case.others] for seed in seeds]

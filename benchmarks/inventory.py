@@ -43,7 +43,7 @@ def calls(options: argparse.Namespace) -> dict[str, list[str]]:
         "demo_cost_settings": ["demo_cost_settings.py"],
         "dual": ["beds.py", "dual", *seeds],
         "zipkin": ["beds.py", "zipkin", *seeds],
-        "unseen": ["beds.py", "unseen", *seeds],
+        **{bed: ["beds.py", bed, *seeds] for bed in ("unseen-lost-sales", "unseen-dual", "unseen-perishables")},
         "random_lead_time": ["random_lead_time.py", *seeds],
         "long": ["beds.py", "long", *seeds],
         "perishables": ["beds.py", "perishables", *seeds],

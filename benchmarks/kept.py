@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,3 +14,10 @@ def kept(path: Path, make: Callable[[], str], again: bool = False) -> str:
     if again or not path.exists():
         write_whole(path, make().encode())
     return path.read_text()
+
+
+def commit() -> str:
+    """What the code is at; "+" after it where files are changed."""
+    call = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+", "--exclude=*"]
+    done = subprocess.run(call, capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"

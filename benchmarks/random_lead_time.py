@@ -26,7 +26,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from kept import kept
+from kept import commit, kept
 from ropewalk.systems.inventory.engine import crossing, events
 from rows import tell
 
@@ -48,7 +48,7 @@ def one(row, generations, seed):
     costs, errors = ([float(x) for x in part] for part in (found.cost, found.error))
     return {"exact": events.base_stock(rate * MEAN, holding, backlog)[1], "base_stock": [costs[1], errors[1]], "learned": [costs[0], errors[0]],
             "less": [float(x) for x in less[:2]], "refused": float(found.refused.sum()), "numbers": [float(x) for x in numbers.packed()],
-            "train_cpu_s": spent, "seed": seed}  # fmt: skip
+            "train_cpu_s": spent, "seed": seed, "code": commit()}  # fmt: skip
 
 
 def main():

@@ -3,13 +3,14 @@ settings of the learner were chosen.
 
 Lost sales: mean 1 to 8 and p 2 to 60, both even on a logarithmic scale; Poisson, geometric or negative binomial (R 1 to 10); lead time 1 to 4.
 Perishables: life 2 to 4, lead time 0 or 1, mean 2 to 5, variance 1 to 4 times the mean, first in first out, last in first out or half of the
-buyers each; waste 5 to 100, lost sales 10 to 100. Two sources: lead times 2 to 4 and 0, expedited 2 to 20 dearer, backlog 50 to 500, holding 2 to 10,
+buyers each; waste 5 to 100, lost sales 10 to 100. Two sources: lead times 2 to 4 and 0, expedited 2 to 20 dearer (the price that all units have is left out), backlog 50 to 500, holding 2 to 10,
 demand 0 to 4 with probabilities drawn evenly from all there are. Those that cannot be solved in 2 GB are passed over.
 """
 
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,6 @@ from ropewalk.systems.inventory.engine.step import Terms
 from ropewalk.systems.inventory.engine.world import World
 
 SEED, EACH, MEMORY = 20_261_122, 12, 2e9  # instances of each kind; bytes
-FILE = Path("out", "beds", "unseen", f"optima-{SEED}-{EACH}.json")
 
 
 def between(rng: np.random.Generator, low: float, high: float) -> float:
@@ -51,36 +51,33 @@ def perishable(rng: np.random.Generator) -> tuple[str, Problem]:
 def two_sources(rng: np.random.Generator) -> tuple[str, Problem]:
     lead, (dearer, backlog, holding) = int(rng.integers(2, 5)), (between(rng, *ends) for ends in ((2, 20), (50, 500), (2, 10)))  # fmt: skip
     law = rng.dirichlet(np.ones(5)).round(3)
-    terms = Terms(unit_cost=np.array([100.0, 100.0 + dearer]), holding=holding, backlog=backlog)
+    terms = Terms(unit_cost=np.array([0.0, dearer]), holding=holding, backlog=backlog)
     problem = Problem(World(unmet="backlog", lead=(lead, 0), sources=2), terms, outcomes(law / law.sum()))
     return f"L={lead} dearer={dearer:g} b={backlog:g} h={holding:g} {','.join(f'{p:g}' for p in law)}", problem
 
 
-def instances() -> list[Instance]:
-    """EACH of every kind that can be solved; solved once."""
-    kinds = [
-        (kind, np.random.default_rng([SEED, number])) for number, kind in enumerate((lost, perishable, two_sources))
-    ]
-    asked = [[kind(rng) for _ in range(3 * EACH)] for kind, rng in kinds]
-    costs = json.loads(kept(FILE, lambda: json.dumps([solved(each) for each in asked])))
-    return [
-        Instance(name, problem, *found)
-        for drawn, results in zip(asked, costs, strict=True)
-        for (name, problem), found in zip(drawn, results, strict=False)
-        if found
-    ]
+def instances(name: str) -> list[Instance]:
+    """EACH of a kind that can be solved; solved once."""
+    kind, rng = KINDS[name], np.random.default_rng([SEED, list(KINDS).index(name)])
+    drawn = dict(kind(rng) for _ in range(3 * EACH))
+    found = json.loads(kept(Path("out", "beds", name, f"optima-{SEED}.json"), lambda: json.dumps(solved(drawn))))
+    return [Instance(each, drawn[each], *costs) for each, costs in found.items()]
 
 
-def solved(drawn: list[tuple[str, Problem]]) -> list[list[float] | None]:
-    """[optimum, best base-stock] of each in turn, None where it is passed over, until there are EACH."""
-    found: list[list[float] | None] = []
-    for _, problem in drawn:
-        if sum(each is not None for each in found) == EACH:
-            break
+def solved(drawn: dict[str, Problem]) -> dict[str, tuple[float, float]]:
+    """Optimum and best base-stock cost of the first EACH that can be solved."""
+    found: dict[str, tuple[float, float]] = {}
+    for name, problem in drawn.items():
         try:
             best = optimum(problem, MEMORY).chain.average_cost(1e-6).middle
             base = tune(problem, "base-stock").cost.middle if problem.world.sources == 1 else float("nan")
-            found.append([best, base])
-        except ConfigError:
-            found.append(None)
+        except (ConfigError, RuntimeError):  # too large, or its bounds do not meet
+            continue
+        found[name] = best, base
+        if len(found) == EACH:
+            break
     return found
+
+
+KINDS = {"unseen-lost-sales": lost, "unseen-perishables": perishable, "unseen-dual": two_sources}
+BEDS = {name: partial(instances, name) for name in KINDS}

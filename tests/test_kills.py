@@ -198,7 +198,7 @@ DEATHS = (
     {"call": "ropewalk.lifecycle.stages:_keep_run", "nth": (1, 1)},  # trained, and not kept
     {"call": f"{JOB}.progress", "nth": (2, 8)},  # replaying
     {"call": "ropewalk.lifecycle.releases:_move", "nth": (1, 3)},  # registering the baseline, promoting it
-    {"call": "ropewalk.lifecycle.answers:write_whole", "nth": (1, 6)},  # files for people
+    {"call": "ropewalk.whole:whole_file", "nth": (1, 6)},  # files for people
     {"call": "ropewalk.lifecycle.answers:append_events", "nth": (1, 1)},  # asked, and the events not in the store
 )
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import glob
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_number = itertools.count()  # threads of a process have names of their own
+
 
 def hidden(target: Path, kind: str = "part") -> Path:
-    """A name beside the target for what this process makes on the way to it. What processes that were killed left there goes first."""
+    """A free name beside the target for what this process makes on the way to it. What processes that were killed left there goes first."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    for left in target.parent.glob(f".{target.name}.*.{kind}"):
-        pid = left.name.removeprefix(f".{target.name}.").removesuffix(f".{kind}")
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.{kind}"):
+        pid = left.name.removeprefix(f".{target.name}.").split("-")[0]
         if pid.isdigit() and not _alive(int(pid)):
-            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
-    return target.with_name(f".{target.name}.{os.getpid()}.{kind}")
+            _remove(left)
+    free = target.with_name(f".{target.name}.{os.getpid()}-{next(_number)}.{kind}")
+    _remove(free)  # in a container every process is the first one, and so was one that was killed
+    return free
 
 
 @contextmanager
@@ -25,7 +31,7 @@ def whole_file(target: Path) -> Iterator[Path]:
     part = hidden(target)
     try:
         yield part
-        with open(part, "rb") as file:
+        with open(part, "r+b") as file:
             os.fsync(file.fileno())  # a name must not reach the disk before what it names
         part.replace(target)
     finally:
@@ -35,6 +41,10 @@ def whole_file(target: Path) -> Iterator[Path]:
 def write_whole(target: Path, data: bytes) -> None:
     with whole_file(target) as part:
         part.write_bytes(data)
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _alive(pid: int) -> bool:

@@ -1,5 +1,6 @@
 """A file is the old one or the new one, whatever happens in between; nothing hidden stays."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -42,8 +43,8 @@ def test_until_the_end_the_old_file_is_seen(tmp_path):
 def test_what_a_killed_process_left_goes_and_a_living_ones_stays(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    left, folder = tmp_path / f".b.txt.{dead.pid}.part", tmp_path / f".b.txt.{dead.pid}.parts"
-    living, stranger = tmp_path / f".b.txt.{os.getppid()}.part", tmp_path / ".b.txt.notes.part"
+    left, folder = tmp_path / f".b.txt.{dead.pid}-3.part", tmp_path / f".b.txt.{dead.pid}-0.parts"
+    living, stranger = tmp_path / f".b.txt.{os.getppid()}-0.part", tmp_path / ".b.txt.notes.part"
     for path in (left, living, stranger):
         path.touch()
     folder.mkdir()
@@ -51,3 +52,22 @@ def test_what_a_killed_process_left_goes_and_a_living_ones_stays(tmp_path):
     write_whole(tmp_path / "b.txt", b"new")
     hidden(tmp_path / "b.txt", "parts")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, stranger.name, "b.txt"])
+
+
+def test_a_killed_process_of_the_same_number_is_in_nobodys_way(tmp_path, monkeypatch):
+    """In a container the first process is number 1 each time."""
+    monkeypatch.setattr("ropewalk.whole._number", itertools.count())
+    left = hidden(tmp_path / "b", "parts")
+    left.mkdir()
+    (left / "one").touch()
+    monkeypatch.setattr("ropewalk.whole._number", itertools.count())
+    again = hidden(tmp_path / "b", "parts")
+    assert (again, again.exists()) == (left, False)
+
+
+def test_two_threads_write_one_file_each_whole(tmp_path):
+    with whole_file(tmp_path / "b[1].txt") as one, whole_file(tmp_path / "b[1].txt") as other:
+        one.write_bytes(b"one")
+        other.write_bytes(b"other")
+    assert [path.name for path in tmp_path.iterdir()] == ["b[1].txt"]
+    assert (tmp_path / "b[1].txt").read_bytes() == b"one"  # the last to end

@@ -28,6 +28,7 @@ from ropewalk.spine.serving.chunks import Bad, Chunk, chunks
 from ropewalk.spine.serving.explain import MOST
 from ropewalk.spine.serving.requests import Requests
 from ropewalk.types import Columns, Contract, Model
+from ropewalk.whole import hidden
 
 Events = Callable[[Sequence[Mapping[str, Any]]], None]
 OnBadRows = Literal["stop", "quarantine"]
@@ -158,10 +159,9 @@ class _Aside:
 
     def __init__(self, path: Path) -> None:
         self.path, self.count = path, 0
-        self._part = path.with_name(f".{path.name}.part")
 
     def __enter__(self) -> _Aside:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._part = hidden(self.path)
         self._file = open(self._part, "w", encoding="utf-8")
         return self
 

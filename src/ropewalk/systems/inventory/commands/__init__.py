@@ -12,7 +12,9 @@ from typing import Annotated, Any
 from ropewalk.systems.inventory.instance import Instance
 from ropewalk.types import Bench
 
-Steps = Annotated[int, "training steps of a learned policy (default: 3000)", "N"]
+Steps = Annotated[
+    int, "training steps of a learned policy, in hundreds; of a fine-tuned one, at most 400 (default: 3000)", "N"
+]
 Memory = Annotated[float, "memory that an exact solution may take (default: 4)", "GB"]
 
 

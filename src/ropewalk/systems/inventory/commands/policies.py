@@ -41,7 +41,7 @@ class Effort:
     def __post_init__(self) -> None:
         for option, number, least in (("--steps", self.steps, 1), ("--paths", self.paths, 2)):
             if number < least:
-                raise ConfigError([f"{number} are too few; at least {least}"], option)
+                raise ConfigError([f"at least {least} (given: {number})"], option)
         if not self.memory > 0.0:
             raise ConfigError([f"{self.memory / 1e9:g} GB is no room at all"], "--memory-gb")
 

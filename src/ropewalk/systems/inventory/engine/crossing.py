@@ -19,15 +19,17 @@ Letters: C candidates, N paths, K units outstanding, J taus, P = 4 + J numbers o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine import events
 from ropewalk.systems.inventory.engine.step import Seen, Terms
 from ropewalk.systems.inventory.engine.world import World
@@ -45,7 +47,20 @@ class Item:
     holding: float  # USD a unit and unit of time
     backlog: float  # USD a unit and unit of time
     max_order: int  # units
-    slots: int = 64  # units that can be outstanding
+    slots: int = 64  # units that can be outstanding: where all are, nothing is ordered
+
+    def __post_init__(self) -> None:
+        least = math.ceil(self.expected + 6.0 * self.expected**0.5) + self.max_order
+        if self.slots < least:
+            sentence = (
+                f"{self.expected:.1f} units are outstanding on average; slots: at least {least} (given: {self.slots})"
+            )
+            raise ConfigError([sentence], "the item")
+
+    @property
+    def expected(self) -> float:
+        """Units outstanding on average."""
+        return self.rate * float(_leads(self.law).mean())
 
     @property
     def world(self) -> World:
@@ -80,19 +95,24 @@ class Lead(NamedTuple):
     middle: Array  # [J] means of min(age / tau, 1) over what is outstanding
 
 
+@cache
+def _leads(law: events.LeadTimes) -> np.ndarray:
+    """Units of time: what lead times are, from the shortest to the longest."""
+    return np.asarray(law((np.arange(100_000) + 0.5) / 100_000), float)
+
+
 def lead_of(item: Item) -> Lead:
     """Over an order's life min(age / tau, 1) integrates to L - tau / 2, or to L^2 / (2 tau) where L is less than tau."""
-    lead = np.asarray(item.law((np.arange(100_000) + 0.5) / 100_000), float)
+    lead = _leads(item.law)
     taus = np.array(TAUS) * lead.mean()
     middle = [np.where(lead < tau, lead**2 / (2 * tau), lead - tau / 2).mean() / lead.mean() for tau in taus]
-    return Lead(*(jnp.asarray(part, jnp.float32) for part in (item.rate * lead.mean(), taus, middle)))
+    return Lead(*(jnp.asarray(part, jnp.float32) for part in (item.expected, taus, middle)))
 
 
 def base_stock(item: Item) -> Steering:
     """The best base-stock level as numbers of the policy (closed form: events.base_stock)."""
-    expected = float(lead_of(item).expected)
-    level, _ = events.base_stock(expected, item.holding, item.backlog)
-    return Steering(np.float64(level - expected), np.ones(()), np.ones(()), np.ones(()), np.zeros(len(TAUS)))
+    level, _ = events.base_stock(item.expected, item.holding, item.backlog)
+    return Steering(np.float64(level - item.expected), np.ones(()), np.ones(()), np.ones(()), np.zeros(len(TAUS)))
 
 
 def ordering(lead: Lead, numbers: Steering) -> Callable[[Seen], Array]:
@@ -128,7 +148,7 @@ def learn(
     item: Item, settings: Settings | None = None, seed: int = 0,
     look: Callable[[int, float, Steering], None] | None = None,
 ) -> Steering:  # fmt: skip
-    """The numbers after all generations. `look` gets the generations done, the middle cost of the last one, USD a unit of time, and
+    """The numbers after all generations, or those of base-stock where these are not cheaper. `look` gets the generations done, the middle cost of the last one, USD a unit of time, and
     the numbers."""
     settings, lead = settings or Settings(), lead_of(item)
     rng = np.random.default_rng(seed)
@@ -147,12 +167,14 @@ def learn(
         covariance = covariance + settings.smoothing * (np.cov(best.T) - covariance) + np.diag((left * spread) ** 2)
         if look is not None:
             look(generation + 1, float(np.median(found.cost)), unpacked(mean))
-    return unpacked(mean)
+    tried[0], tried[1:] = mean, base_stock(item).packed()
+    found = simulated(item, unpacked(tried), 100_000 * seed + settings.generations, settings.paths, settings.epochs, settings.warm)  # fmt: skip
+    return unpacked(mean if found.cost[0] < found.cost[1] else tried[1])
 
 
 def simulated(item: Item, numbers: Steering, seed: int, paths: int, epochs: int, warm: int) -> events.Average:
     """What each of [C] policies costs a unit of time, all on the same demand and lead times, from the best base-stock level on."""
-    level = float(base_stock(item).level + lead_of(item).expected)
+    level = float(base_stock(item).level + item.expected)
     terms = Terms(holding=item.holding, backlog=item.backlog, max_order=1.0 * item.max_order)
     numbers = jax.tree.map(lambda part: jnp.asarray(part, jnp.float32), numbers)
     return _simulated(item.world, item.law, item.max_order, paths, epochs, warm,

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine import crossing, events
 from ropewalk.systems.inventory.engine.step import Seen
 
@@ -78,3 +79,8 @@ def test_what_is_learned_is_cheaper_than_the_best_base_stock_level_beyond_doubt(
     less = events.per_time(found.costs[0] - found.costs[1], found.times[0])
     assert float(less.cost) < -4.0 * float(less.error) < 0.0
     assert -4.0 * float(found.error[0]) < float(found.cost[0]) - optimum(SLOW, 2.0) < 0.05 * cost
+
+
+def test_an_item_with_too_few_slots_for_what_is_outstanding_is_refused():
+    with pytest.raises(ConfigError, match=r"100.0 units are outstanding on average; slots: at least 166 \(given: 64\)"):
+        crossing.Item(50.0, events.exponential(2.0), 1.0, 9.0, max_order=6)

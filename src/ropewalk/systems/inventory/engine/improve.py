@@ -129,9 +129,10 @@ def improve(
 def where_few(problem: Problem, policy: Decide, seed: int = 0, states: int = 5_000) -> Decide:
     """The policy improved where the box of its states has at most so many, which a few seconds settle; else as it is."""
     try:
-        return improve(problem, policy, Settings(most=states), seed).decide
+        found = improve(problem, policy, Settings(most=states), seed)
     except ConfigError:
         return policy
+    return found.decide if found.changed else policy
 
 
 def _box_of(problem: Problem, policy: Decide, settings: Settings, seed: int) -> Box:

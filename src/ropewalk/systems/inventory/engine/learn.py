@@ -15,7 +15,7 @@ arXiv 2306.11246), with what is our own here:
   what it costs is not in yet.
 - Paths go on where the last step left them, so nothing is spent on warming up; antithetic uniforms; a cosine rate; the policy is an
   average of the weights over the last steps (Polyak & Juditsky 1992).
-- A few paths (`Settings.anew`) begin every step anew, half of them with nothing anywhere and half with any stock. Where a shelf is
+- A few paths (`Settings.anew`) begin every step anew, every other pair with nothing anywhere, the others with any stock. Where a shelf is
   hardly ever empty in the long run, nothing else tells the network what to order then: it came to order nothing, and an item that
   began empty would have stayed so (docs/decisions/0026).
 - Muon (Jordan 2024; Liu et al., arXiv 2502.16982) moves a matrix of weights in all its directions alike, which a small network
@@ -192,9 +192,7 @@ def begin(world: World, rule: Rule, settings: Settings, seed: int) -> Training:
     usual = np.round(rule.mean)
     empty = start(world, (settings.paths,), np)
     state = State(*(jnp.asarray(part, jnp.float32) for part in (empty.shelf + usual, empty.owed, empty.due + usual)))
-    optimiser = jax.jit(muon(settings.rate, settings.steps).init)(
-        layers
-    )  # by itself each of its arrays is compiled for
+    optimiser = jax.jit(muon(settings.rate, settings.steps).init)(layers)  # compiled as one, not array by array
     none, one, unknown = (np.float32(number) for number in (0.0, 1.0, np.inf))
     return Training(layers, optimiser, layers, state, none, jax.random.PRNGKey(seed), one, unknown)
 
@@ -248,26 +246,27 @@ def _either(so: np.ndarray, one: Training, other: Training) -> Training:
 def _drawn(settings: Settings, course: Course, state: State, key: Array) -> tuple[State, Period]:
     """Where the paths of a step begin, and its periods [T,B] each. All from one draw: each more takes half a second to compile."""
     places = sum(part[0].size for part in (state.shelf, state.due))
-    half = settings.paths // 2
-    uniform = jax.random.uniform(key, (settings.periods * half + settings.anew * (1 + places),))
+    half, anew = settings.paths // 2, min(settings.anew, settings.paths)
+    uniform = jax.random.uniform(key, (settings.periods * half + anew * (1 + places),))
     demands, starts = uniform[: settings.periods * half], uniform[settings.periods * half :]
     return (
-        _anew(settings, course.rule, state, starts.reshape(settings.anew, 1 + places)),
+        _anew(course.rule, state, starts.reshape(anew, 1 + places)),
         _periods(course, demands.reshape(settings.periods, half)),
     )
 
 
-def _anew(settings: Settings, rule: Rule, state: State, uniform: Array) -> State:
+def _anew(rule: Rule, state: State, uniform: Array) -> State:
     """The paths as they are, but for the first few: of these every other pair is empty, the others have up to four periods' mean demand in
-    each place. `uniform` [anew, 1 + places]."""
-    much = 4.0 * rule.mean * uniform[:, :1] * (jnp.arange(settings.anew)[:, None] // 2 % 2)
+    each place; nothing is owed. `uniform` [anew, 1 + places]."""
+    anew = len(uniform)
+    much = 4.0 * rule.mean * uniform[:, :1] * (jnp.arange(anew)[:, None] // 2 % 2)
     units = jnp.round(much * uniform[:, 1:])
     lives = state.shelf[0].size
 
     def begun(part: Array, first: Array) -> Array:
-        return jnp.concatenate([first.reshape(-1, *part.shape[1:]), part[settings.anew :]])
+        return jnp.concatenate([first.reshape(-1, *part.shape[1:]), part[anew:]])
 
-    empty = jnp.zeros(settings.anew)
+    empty = jnp.zeros(anew)
     return State(begun(state.shelf, units[:, :lives]), begun(state.owed, empty), begun(state.due, units[:, lives:]))
 
 
