@@ -4,9 +4,10 @@
     python benchmarks/beds.py zipkin --seeds 3 --only 5      one instance; long, perishables: the other published beds
     python benchmarks/beds.py unseen-perishables             instances of no table, drawn and solved here (unseen.py); -lost-sales, -dual
 
-Needs ROPEWALK_SHARED_DATA. Each instance and seed is a process of its own on one core, so that compiling counts for each; what is done is kept in out/beds/ and not done again (--again does). The policy is learned from sampled demand; optima and
-published costs enter the scoring alone. Chains of up to --states states are scored exactly (the bounds of the average cost within
-1e-5 of it), others by simulation until the standard error is --error of the cost.
+Needs ROPEWALK_SHARED_DATA. Each instance and seed is a process of its own on one core, so that compiling counts for each; what is
+done is kept in out/beds/ with the commit it was done at, and not done again (--again does). The policy is learned from sampled
+demand; optima and published costs enter the scoring alone. Chains of up to --states states are scored exactly (the bounds of the
+average cost within 1e-5 of it), others by simulation until the standard error is --error of the cost.
 """
 
 from __future__ import annotations
@@ -81,14 +82,14 @@ def one(options: argparse.Namespace) -> dict[str, Any]:
             "instance": instance.name, "code": commit()}  # fmt: skip
 
 
-def alone(options: argparse.Namespace, number: int, seed: int) -> str:
+def alone(options: argparse.Namespace, number: int, seed: int) -> dict[str, Any]:
     """What a process of its own says of one instance and seed."""
     call = [sys.executable, __file__, options.bed, "--only", str(number), "--seed", str(seed), "--child",
             "--states", str(options.states), "--error", str(options.error)]  # fmt: skip
     done = subprocess.run(call, capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)
-    return done.stdout.splitlines()[-1]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def results(options: argparse.Namespace) -> list[list[dict[str, Any]]]:
@@ -101,9 +102,11 @@ def results(options: argparse.Namespace) -> list[list[dict[str, Any]]]:
         found = []
         for seed in range(options.seeds):
             file = Path(options.out, options.bed, f"{number}-{seed}.json")
-            found.append(json.loads(kept(file, partial(alone, options, number, seed), options.again)))
-            if found[-1]["instance"] != instances[number].name:
-                sys.exit(f"{file} is of another instance, {found[-1]['instance']}; remove it, or use --again")
+            found.append(kept(file, partial(alone, options, number, seed), options.again))
+            if found[-1].get("instance") != instances[number].name:
+                sys.exit(
+                    f"{file} is not of {instances[number].name} but of {found[-1].get('instance')}; remove it, or use --again"
+                )
         every.append(found)
         instance = instances[number]
         gaps = "  ".join(f"{percent(each['cost'], instance.best):.4f}" for each in found)

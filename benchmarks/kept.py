@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ropewalk.whole import write_whole
 
 
-def kept(path: Path, make: Callable[[], str], again: bool = False) -> str:
-    """What is in the file; `make` says it where it is not there yet (or `again`)."""
+def kept(path: Path, make: Callable[[], Any], again: bool = False) -> Any:
+    """What is in the JSON file; what `make` returns where it is not there yet (or `again`)."""
     if again or not path.exists():
-        write_whole(path, make().encode())
-    return path.read_text()
+        write_whole(path, json.dumps(make()).encode())
+    return json.loads(path.read_text())
 
 
 def commit() -> str:

@@ -10,8 +10,10 @@ import pytest
 
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine import correction, exact, learn
-from ropewalk.systems.inventory.engine.laws import law
+from ropewalk.systems.inventory.engine.exact import outcomes
+from ropewalk.systems.inventory.engine.laws import law, two_moments
 from ropewalk.systems.inventory.engine.learn import Settings
+from ropewalk.systems.inventory.engine.optimum import optimum
 from ropewalk.systems.inventory.engine.step import Seen, Terms
 from ropewalk.systems.inventory.engine.world import World
 
@@ -117,6 +119,17 @@ def test_a_few_paths_begin_anew_half_of_them_with_nothing_and_all_others_go_on()
     assert (stock[[2, 3, 6, 7]] > 0.0).all()
     assert (stock <= 3 * 4 * 5).all()
     assert (np.asarray(after.owed)[: BRIEF.anew] == 0.0).all()
+
+
+def test_an_empty_shelf_that_never_comes_in_the_long_run_is_filled_nearly_as_the_optimum_fills_it():
+    """Life 2, last in first out, waste cheap: found where the policy came to order nothing there; without paths that begin anew it orders 6."""
+    units = outcomes(two_moments(3.81, 1.94**2 * 3.81, 1e-8), tail=1e-8)
+    problem = exact.Problem(World(life=2, lead=(1,), issuing="lifo"), Terms(lost_sale=50.1, waste=9.59), units)
+    empty = np.zeros((1, len(problem.columns)), int)
+    best = int(optimum(problem).solution.decide(empty)[0, 0])
+    found = learn.learn(problem, Settings(steps=1_200, paths=64, periods=24, channels=16), seed=0)
+    assert best == 13
+    assert abs(int(found.decide(empty)[0, 0]) - best) <= 1
 
 
 def test_orders_stay_between_none_and_four_levels():
