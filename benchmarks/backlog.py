@@ -22,7 +22,7 @@ from ropewalk.systems.inventory.engine import exact
 from ropewalk.systems.inventory.engine.learn import Settings, learn
 from ropewalk.systems.inventory.engine.step import Terms
 from ropewalk.systems.inventory.engine.world import World
-from rows import tell
+from rows import of, tell
 
 MEAN, DEVIATION, LEAD, GRAIN = 5.0, 1.6, 4, 0.1  # units, units, periods, units
 CLAIMED = 1e-3  # of the cost
@@ -77,7 +77,7 @@ def main() -> None:
             print(f"b = {backlog:g}, seed {seed}: closed form {best:.4f}, learned {best + more:.4f} +- {error:.4f}, gap {gaps[-1]:+.4f} % "
                   f"+- {100.0 * error / best:.4f}, {spent:.1f} CPU-s of training", flush=True)  # fmt: skip
     tell(
-        "backlogged store, closed form: greatest gap",
+        "backlogged store, closed form: greatest gap" + of(options.seeds),
         f"{max(gaps):.3f} %",
         "0.1 %",
         "0.05 %",

@@ -31,7 +31,7 @@ from published import BEDS as PUBLISHED
 from published import Instance
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine import exact
-from rows import tell
+from rows import of, tell
 from unseen import BEDS as UNSEEN
 
 BEDS = PUBLISHED | UNSEEN
@@ -160,7 +160,7 @@ def tell_all(bed: str, costs: list[list[float]], instances: list[Instance], spen
     cases = list(zip(costs, instances, strict=True))
     gaps = [[percent(each[seed], case.best) for each, case in cases] for seed in seeds]
     mean, most = max(statistics.mean(each) for each in gaps), max(max(each) for each in gaps)
-    whole = f" ({len(seeds)} seeds)"
+    whole = of(len(seeds))
     if bed == "zipkin":
         tell("Zipkin's 32, learned: gap to the optimum" + whole, f"mean {mean:.4f}, max {most:.4f} %, at most {spent:.0f} CPU-s each",
              "mean 0.03, max 0.10 %, 60 CPU-s", "0.009, 0.025 %", "DCL 0.026, 0.090 % (5,000 samples), 0.009, 0.025 % (20,000)",

@@ -21,7 +21,7 @@ import time
 
 from published import lost_sales
 from ropewalk.systems.inventory.engine import exact
-from rows import tell
+from rows import of, tell
 
 WITHIN = {1.0: (10.0, 4.0, 241.0), 0.25: (15.0, 6.0, 440.0)}  # per cent: required, stretch, HDPO (CPU-seconds)
 
@@ -90,7 +90,7 @@ def main() -> None:
         [for_good(points, best * (1 + within / 100), 0) or float("inf") for points in curves] for within in WITHIN
     ]
     worst = [max(each) for each in slowest]
-    tell(f"{options.demand}, L = {options.lead_time}, p = {options.penalty:g}, one thread: within 1 % / 0.25 % for good ({len(curves)} seeds)",
+    tell(f"{options.demand}, L = {options.lead_time}, p = {options.penalty:g}, one thread: within 1 % / 0.25 % for good{of(len(curves))}",
          f"{worst[0]:.1f} / {worst[1]:.1f} CPU-s", "10 / 15 CPU-s", "4 / 6", "HDPO 241 / 440", worst[0] <= 10.0 and worst[1] <= 15.0)  # fmt: skip
     if options.json:
         with open(options.json, "w") as file:

@@ -28,7 +28,7 @@ import numpy as np
 
 from kept import commit, kept
 from ropewalk.systems.inventory.engine import crossing, events
-from rows import tell
+from rows import of, tell
 
 MEAN = 2.0
 LAWS = {"exponential": events.exponential(MEAN), "uniform": events.uniform(MEAN), "pareto": events.pareto(MEAN)}
@@ -82,7 +82,7 @@ def main():
                   + f"{dcl:9.4f}{100 * gaps[seed, at]:+8.2f}%{done['refused']:9.0f}{done['train_cpu_s']:7.0f}   "
                   + " ".join(f"{x:.2f}" for x in done["numbers"]), flush=True)  # fmt: skip
     below, near = (bounds < 0.0).sum(1).min(), (gaps <= 0.01).sum(1).min()
-    tell(f"random lead times, {gaps.shape[1]} instances ({asked.seeds} seeds)",
+    tell(f"random lead times, {gaps.shape[1]} instances{of(asked.seeds)}",
          f"below on {below}; within 1 % of DCL on {near}, mean {100 * gaps.mean(1).max():+.2f} %",
          "below the best base-stock on all", "within 1 % of DCL on all", "DCL", bool(below == gaps.shape[1]))  # fmt: skip
     print(f"against DCL: {100 * gaps.mean():+.2f} % on average, {100 * gaps.min():+.2f} to {100 * gaps.max():+.2f} %")

@@ -5,6 +5,11 @@ from __future__ import annotations
 MARK = "= "
 
 
+def of(seeds: int) -> str:
+    """What follows the name of a row that was measured with so many."""
+    return f" ({seeds} seed{'s' * (seeds != 1)})"
+
+
 def tell(
     what: str, ours: str, required: str = "", stretch: str = "", anchor: str = "", holds: bool | None = None
 ) -> None:

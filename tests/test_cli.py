@@ -254,6 +254,15 @@ def test_ctrl_c_ends_with_130_and_the_same_command_continues(world):
     assert json.loads(again.out)["resumed_from"] > 0
 
 
+def test_a_command_that_keeps_nothing_does_not_say_that_it_continues(monkeypatch, capsys):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "system_command", interrupted)
+    assert cli.main(["inventory", "compare"]) == 130
+    assert capsys.readouterr().err == "\nropewalk: interrupted: nothing is half-written\n"
+
+
 def test_a_reader_that_leaves_is_no_error(world):
     world.before("show")
     reading, writing = os.pipe()

@@ -28,8 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("\n")
-        sentence = "interrupted: what was finished is kept, and the same command continues"
-        _complain(sentence, "--json" in arguments, "Interrupted", 130)
+        verb = bool(arguments) and arguments[0] in VERBS
+        kept = "what was finished is kept, and the same command continues" if verb else "nothing is half-written"
+        _complain(f"interrupted: {kept}", "--json" in arguments, "Interrupted", 130)
         return 130
     except BrokenPipeError:
         # The reader of our stdout (`| head`) has gone; there is nobody to tell.

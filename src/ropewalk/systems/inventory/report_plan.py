@@ -101,8 +101,8 @@ def _about_stock(view: View) -> str:
 def orders(view: View) -> Html:
     """The lines that earn most, and what changed since the last plan."""
     placed = view.plan.filter(pl.col("order_now") > 0)
-    heads: list[Head | str] = ["item", Head("order", right=True), Head("arrives"), Head("chance to run out before the next order", right=True,
-             about="before the next chance to order; the reason tells the chance until an order placed then could arrive"), Head("profit", right=True, about="expected"), "why"]  # fmt: skip
+    heads: list[Head | str] = ["item", Head("order", right=True), Head("arrives"), Head("runs out by next order", right=True,
+             about="chance, before the next chance to order; the reason tells the chance until an order placed then could arrive"), Head("profit", right=True, about="expected"), "why"]  # fmt: skip
     rows = [
         [named(r), html.number(r["order_now"]), short(r["expected_arrival"]), chance(r["p_stock_out"]),
          view.money(r["expected_profit_usd"]), why(r["reason"])]
