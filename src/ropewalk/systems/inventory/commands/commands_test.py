@@ -206,6 +206,17 @@ def test_an_effort_that_is_none_is_refused(shell, wrong):
     assert wrong[0] in err
 
 
+def test_of_policies_that_cost_the_same_the_exact_one_comes_first(shell):
+    """Without a lead time a base-stock level is the best there is, and comes out 2e-16 cheaper."""
+    code, out, _ = shell(
+        "compare", "--demand", "poisson:5", "--lead-time", "0", "--penalty", "4", "--policies", "base-stock,exact"
+    )
+    rows = [line for line in out.splitlines() if line.startswith(("exact", "base-stock"))]
+    assert code == 0
+    assert [row.split()[0] for row in rows] == ["exact", "base-stock"]
+    assert "-0.00" not in out
+
+
 def test_the_pretrained_policy_needs_no_training(said):
     rows = said("compare", *ZIPKIN, "--policies", "exact,pretrained,capped")["policies"]
     cost = {row["policy"]: row["cost_usd"] for row in rows}

@@ -29,7 +29,9 @@ def run(bench: Bench, instance: Instance, policies: str | None, steps: int, path
             continue
         found.append((candidate, score(candidate, case, effort)))
         bench.note(f"{name}: {wording.cost(found[-1][1])}")
-    found.sort(key=lambda pair: pair[1].cost)
+    least = min(scored.cost for _, scored in found)
+    same = least + 2e-5 * abs(least)  # costs are known to 1e-5: of equals the exact one comes first
+    found.sort(key=lambda pair: (pair[0].name != "exact" or pair[1].cost > same, pair[1].cost))
     rows = [row(candidate, scored, found[0][1]) for candidate, scored in found]
     bench.show(
         {"policies": rows, "demand": case.law.name, "cut_probability": case.problem.outcomes.cut},
@@ -57,7 +59,7 @@ def interval(scored: Score, best: Score) -> float:
 def text(rows: list[dict[str, Any]]) -> str:
     lines = [
         (
-            r["policy"], r["said"] or r["made"], wording.money(r["cost_usd"]), f"{100 * r['gap']:.2f} %",
+            r["policy"], r["said"] or r["made"], wording.money(r["cost_usd"]), f"{100 * r['gap']:z.2f} %",
             "exact" if r["gap_low"] == r["gap_high"] else f"{100 * r['gap_low']:.2f} to {100 * r['gap_high']:.2f} %",
             f"{100 * r['fill_rate']:.2f} %", f"{r['stock_units']:.2f}", f"{r['orders']:.2f}", f"{r['cpu_s']:.1f}",
         )
