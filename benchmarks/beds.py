@@ -38,19 +38,11 @@ BEDS = PUBLISHED | UNSEEN
 
 
 def train(problem: exact.Problem, seed: int):
-    """The policy: pathwise gradient, and where orders are few and the states fit a table, improved from simulated pairs."""
+    """The policy: pathwise gradient, and where that pays improved from simulated pairs."""
     from ropewalk.systems.inventory.engine import improve, learn
 
-    if problem.world.sources == 2:
-        policy = learn.learn(problem, learn.Settings(steps=1_600), seed).decide
-        return improve.improve(problem, policy, improve.Settings(pairs=400_000), seed).decide
-    policy = learn.learn(problem, seed=seed).decide
-    if problem.world.life:
-        try:
-            return improve.improve(problem, policy, improve.Settings(rounds=4, pairs=800_000, sure=2.5), seed).decide
-        except ConfigError:
-            return policy  # too many states for a table
-    return improve.where_few(problem, policy, seed)
+    settings = learn.Settings(steps=1_600 if problem.world.sources == 2 else learn.Settings.steps)
+    return improve.settled(problem, learn.learn(problem, settings, seed).decide, seed)
 
 
 def score(instance: Instance, decide, states: int, error: float, seed: int) -> tuple[float, float]:

@@ -42,11 +42,11 @@ def one(options: argparse.Namespace) -> dict[str, float]:
     case = lost_sales(options.demand, options.penalty, options.lead_time, options.holding)
     begun = time.process_time()
     if options.policy == "learned":
-        from ropewalk.systems.inventory.engine.improve import where_few
+        from ropewalk.systems.inventory.engine.improve import settled
         from ropewalk.systems.inventory.engine.learn import Settings, learn
 
         settings = Settings() if options.steps is None else Settings(steps=options.steps)
-        decide = where_few(case, learn(case, settings, options.seed).decide, options.seed)
+        decide = settled(case, learn(case, settings, options.seed).decide, options.seed)
     elif options.policy == "pretrained":
         from ropewalk.systems.inventory.engine.pretrained import item_for, load
 

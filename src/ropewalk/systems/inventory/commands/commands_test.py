@@ -178,7 +178,7 @@ def test_a_learned_policy_is_trained_as_asked_and_scored_exactly(said, monkeypat
 
     engine = "ropewalk.systems.inventory.engine"
     monkeypatch.setattr(f"{engine}.learn.learn", learn)
-    monkeypatch.setattr(f"{engine}.improve.where_few", lambda problem, policy, seed: policy)
+    monkeypatch.setattr(f"{engine}.improve.settled", lambda problem, policy, seed: policy)
     rows = said("compare", *ZIPKIN, "--policies", "exact,learned", "--steps", "20", "--seed", "7")["policies"]
     assert asked == [((2,), 20, 7)]
     assert [r["policy"] for r in rows] == ["exact", "learned"]

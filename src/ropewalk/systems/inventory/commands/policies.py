@@ -193,7 +193,7 @@ def _exact(case: Case, effort: Effort) -> Candidate:
 
 def _learned(case: Case, effort: Effort) -> Candidate:
     from ropewalk.systems.inventory.engine.correction import nearest
-    from ropewalk.systems.inventory.engine.improve import where_few
+    from ropewalk.systems.inventory.engine.improve import settled
     from ropewalk.systems.inventory.engine.learn import lasting, learn
 
     given = case.instance
@@ -203,7 +203,7 @@ def _learned(case: Case, effort: Effort) -> Candidate:
     settings = lasting(effort.steps)
     found = learn(case.problem, settings, effort.seed)
     network = found.decide  # by this name, since each look at a method makes another object
-    decide = where_few(case.problem, network, effort.seed)
+    decide = settled(case.problem, network, effort.seed)
     made = f"trained on {settings.steps:,} batches"
     if decide is not network:
         made += ", improved by pairs"

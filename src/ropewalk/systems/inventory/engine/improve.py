@@ -94,10 +94,17 @@ def improve(
     return found
 
 
-def where_few(problem: Problem, policy: Decide, seed: int = 0, states: int = 5_000) -> Decide:
-    """The policy improved where the box of its states has at most so many, which some seconds settle; else as it is."""
+def settled(problem: Problem, policy: Decide, seed: int = 0) -> Decide:
+    """What follows a training: the policy improved where that pays, else as it is. Of lost sales only few states are worth it; where goods
+    perish or there are two sources the slopes leave more (docs/decisions/0026)."""
+    if problem.world.sources == 2:
+        settings = Settings(pairs=400_000)
+    elif problem.world.life:
+        settings = Settings(rounds=4, pairs=800_000, sure=2.5)
+    else:
+        settings = Settings(pairs=800_000, most=5_000)
     try:
-        found = improve(problem, policy, Settings(pairs=800_000, most=states), seed)
+        found = improve(problem, policy, settings, seed)
     except ConfigError:
         return policy
     return found.decide if found.changed else policy

@@ -74,6 +74,6 @@ def test_too_large_a_box_is_refused():
 
 
 def test_only_a_policy_of_few_states_is_improved_in_passing():
-    many = improve.where_few(PROBLEM, base_stock, states=10)
-    assert many is base_stock
-    assert cost(improve.where_few(PROBLEM, base_stock, seed=1)) < 4.1
+    assert cost(improve.settled(PROBLEM, base_stock, seed=1)) < 4.1
+    longer = exact.Problem(World(lead=(6,)), PROBLEM.terms, PROBLEM.outcomes)
+    assert improve.settled(longer, base_stock) is base_stock
