@@ -13,7 +13,7 @@ import pytest
 from ropewalk import cli
 from ropewalk.errors import ConfigError, MissingError
 from ropewalk.systems.inventory.case import case_of
-from ropewalk.systems.inventory.commands import policies
+from ropewalk.systems.inventory.commands import policies, wording
 from ropewalk.systems.inventory.commands.policies import (
     MAKERS,
     Effort,
@@ -215,6 +215,19 @@ def test_of_policies_that_cost_the_same_the_exact_one_comes_first(shell):
     assert code == 0
     assert [row.split()[0] for row in rows] == ["exact", "base-stock"]
     assert "-0.00" not in out
+
+
+def test_where_the_best_costs_nothing_no_share_of_it_is_told(shell):
+    """Three are wanted every day, and there is no lead time: level 3 costs nothing, level 4 a unit in stock."""
+    item = ("--demand", "given:0,0,0,1", "--lead-time", "0", "--penalty", "4")
+    code, out, _ = shell("compare", *item, "--policies", "exact,base-stock")
+    assert code == 0
+    assert out.count("  0.00 %") == 2
+    code, out, _ = shell("tune", *item, "--rule", "base-stock")
+    assert code == 0
+    assert "0.00 % above the optimum" in out
+    assert wording.above(4.0, 0.0) is None
+    assert wording.above(-90.0, -100.0) == pytest.approx(0.1)
 
 
 def test_the_pretrained_policy_needs_no_training(said):

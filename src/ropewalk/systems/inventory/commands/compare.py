@@ -41,25 +41,30 @@ def run(bench: Bench, instance: Instance, policies: str | None, steps: int, path
 
 
 def row(candidate: Candidate, scored: Score, best: Score) -> dict[str, Any]:
-    gap, error = scored.cost / best.cost - 1.0, interval(scored, best)
+    gap, error = wording.above(scored.cost, best.cost), interval(scored, best) / (abs(best.cost) or 1.0)
+    low, high = (None, None) if gap is None else (gap - 1.96 * error, gap + 1.96 * error)
     return {
         "policy": candidate.name, "parameters": dict(candidate.parameters), "said": candidate.text, "made": candidate.made, **wording.body(scored),
-        "gap": gap, "gap_low": gap - 1.96 * error, "gap_high": gap + 1.96 * error, "cpu_s": round(candidate.cpu_s, 2),
+        "gap": gap, "gap_low": low, "gap_high": high, "cpu_s": round(candidate.cpu_s, 2),
     }  # fmt: skip
 
 
 def interval(scored: Score, best: Score) -> float:
-    """Standard error of the gap: of the pairs of paths where both were simulated."""
+    """Standard error of the difference, USD: of the pairs of paths where both were simulated."""
     if scored.paths is not None and best.paths is not None:
         each = scored.paths - best.paths
-        return float(each.std(ddof=1) / len(each) ** 0.5) / best.cost
-    return float((scored.error**2 + best.error**2) ** 0.5) / best.cost
+        return float(each.std(ddof=1) / len(each) ** 0.5)
+    return float((scored.error**2 + best.error**2) ** 0.5)
+
+
+def percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:z.2f} %"
 
 
 def text(rows: list[dict[str, Any]]) -> str:
     lines = [
         (
-            r["policy"], r["said"] or r["made"], wording.money(r["cost_usd"]), f"{100 * r['gap']:z.2f} %",
+            r["policy"], r["said"] or r["made"], wording.money(r["cost_usd"]), percent(r["gap"]),
             "exact" if r["gap_low"] == r["gap_high"] else f"{100 * r['gap_low']:.2f} to {100 * r['gap_high']:.2f} %",
             f"{100 * r['fill_rate']:.2f} %", f"{r['stock_units']:.2f}", f"{r['orders']:.2f}", f"{r['cpu_s']:.1f}",
         )

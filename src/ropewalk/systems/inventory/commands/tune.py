@@ -42,17 +42,19 @@ def best_cost(case: Case) -> Bounds | None:
 def body(case: Case, found: Candidate, scored: Score, best: Bounds | None) -> dict[str, Any]:
     return {
         "rule": found.name, "parameters": dict(found.parameters), **wording.body(scored),
-        "optimal_cost_usd": best.middle if best else None, "gap": scored.cost / best.middle - 1.0 if best else None,
+        "optimal_cost_usd": best.middle if best else None, "gap": wording.above(scored.cost, best.middle) if best else None,
         "tried": found.tried, "cpu_s": round(found.cpu_s, 3), "demand": case.law.name, "cut_probability": case.problem.outcomes.cut,
     }  # fmt: skip
 
 
 def text(case: Case, found: Candidate, scored: Score, best: Bounds | None) -> str:
-    gap = None if best is None else 100 * (scored.cost / best.middle - 1)
+    gap = None if best is None else wording.above(scored.cost, best.middle)
     beside = (
         "the optimum takes more than seconds here: `ropewalk inventory solve`"
-        if best is None or gap is None
-        else f"{max(gap, 0.0):.2f} % above the optimum, {wording.money(best.middle)}"
+        if best is None
+        else f"the optimum costs {wording.money(best.middle)}"
+        if gap is None
+        else f"{100 * max(gap, 0.0):.2f} % above the optimum, {wording.money(best.middle)}"
     )
     sets = "one set of parameters was" if found.tried == 1 else f"{found.tried} sets of parameters were"
     return "\n".join(

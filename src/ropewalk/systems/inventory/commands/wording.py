@@ -28,6 +28,11 @@ def money(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
+def above(cost: float, best: float) -> float | None:
+    """By which share of the best a cost is above it; None where the best costs nothing and this one does not."""
+    return 0.0 if cost == best else (cost - best) / abs(best) if best else None
+
+
 def cost(found: Score) -> str:
     """4.4057 USD a period (exact) or 4.41 +- 0.02 USD a period (simulated)"""
     if found.bounds is not None:

@@ -36,11 +36,10 @@ class Box:
         """[...] place of what the policy sees, in JAX."""
         return self.of(jnp.concatenate([seen.shelf, seen.owed[..., None], seen.outstanding[..., :-1]], -1))
 
-    def before(self, state: State) -> np.ndarray:
-        """[N] place in which a policy will see states [N]: what is due now is on the shelf then."""
-        shelf, owed, due = (np.asarray(part) for part in state)
-        shelf = np.concatenate([shelf[:, :-1], shelf[:, -1:] + due[:, :1]], -1)
-        return self.of(np.concatenate([shelf, owed[:, None], due[:, 1:]], -1).astype(np.int64), np)
+    def wider(self, states: np.ndarray) -> Box:
+        """Also with room for states [N,W], and one unit more in each column that they go beyond."""
+        top = states.max(0)
+        return Box(tuple(int(t) + 2 if t >= size else size for t, size in zip(top, self.sizes, strict=True)))
 
     def holds(self, states: np.ndarray) -> np.ndarray:
         return np.asarray(((states >= 0) & (states < np.array(self.sizes))).all(-1))
@@ -48,6 +47,13 @@ class Box:
     def states(self) -> np.ndarray:
         """[Z,W] all of them, in the order of their places."""
         return np.stack(np.unravel_index(np.arange(int(np.prod(self.sizes))), self.sizes), -1).astype(np.int64)
+
+
+def as_seen(state: State) -> np.ndarray:
+    """[N,W] how a policy will see states [N]: what is due now is on the shelf then."""
+    shelf, owed, due = (np.asarray(part) for part in state)
+    shelf = np.concatenate([shelf[:, :-1], shelf[:, -1:] + due[:, :1]], -1)
+    return np.concatenate([shelf, owed[:, None], due[:, 1:]], -1).astype(np.int64)
 
 
 def visited_by(policy: Decide, problem: Problem, most: int, seed: int) -> Box:

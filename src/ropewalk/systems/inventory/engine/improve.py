@@ -3,8 +3,8 @@
 A round: a pool of states that the policy visits is simulated; from states of the pool pairs of paths leave, one with the order of the
 policy and one with a unit more or less, both with the same demand and both under the policy from then on, until they meet
 (pairs.py). Where the mean difference in cost is below zero by more than chance (`Settings.sure`), the order changes by that unit.
-Pairs go where to know is worth most: as often as a state comes, times what its change is expected to gain if it is better, which
-also says when a round is over (`Settings.slack`). Temizoz et al. (arXiv 2011.15122) share out their simulations among the orders of
+Pairs go where to know is worth most: as often as a state comes, times what is expected to be gained by knowing which of two orders
+is better over deciding now, which also says when a round is over (`Settings.slack`). Temizoz et al. (arXiv 2011.15122) share out their simulations among the orders of
 one state; the worth of knowing is that of Chick & Inoue (Operations Research 49(5), 2001).
 
 The policy is a table over the box of states that it visits (box.py); outside the box it is what it was.
@@ -24,10 +24,12 @@ import numpy as np
 from scipy.stats import norm
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine.box import Box, visited_by
+from ropewalk.systems.inventory.engine.box import Box, as_seen, visited_by
 from ropewalk.systems.inventory.engine.exact import Decide, Problem
-from ropewalk.systems.inventory.engine.pairs import Game, Pairs, visited
+from ropewalk.systems.inventory.engine.pairs import Game, Pairs, visits
 from ropewalk.systems.inventory.engine.step import State, start
+
+LOOK = 4  # stretches from one look at what is worth knowing to the next
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,12 @@ class Settings:
     pairs: int = 200_000  # of a round, the first; each round has `growth` times those of the round before
     growth: float = 1.5
     stretch: int = 8  # periods that pairs are followed before those whose paths have met make room for others
+    stretches: int = 6  # of a pair, on average, that there is time for in a round: where pairs meet late it has fewer
     longest: int = 512  # periods that a pair is followed if its paths do not meet
     batch: int = 4_096
-    sure: float = 0.0  # standard errors; 0: so many that chance alone changes less than half an order a round
+    sure: float = 0.0  # standard errors; 0: so many that chance alone changes less than half an order a look
     least: int = 32  # pairs of a state before they count: single ones are far from normal
-    most: int = 1 << 22  # states of the box
+    most: int = 1 << 20  # states of the box
     slack: float = 1e-5  # of the mean profit or cost a period: what a round need not find
 
 
@@ -58,36 +61,49 @@ class Improved:
     def decide(self, states: np.ndarray) -> np.ndarray:
         """Whole orders [N,S] of states [N,W]."""
         inside = self.box.holds(states)
-        out = np.asarray(self.before(states)).reshape(len(states), -1).astype(np.int64)
-        out[inside] = self.table[self.box.of(states[inside], np)]
+        out = self.table[self.box.of(states, np)].astype(np.int64)
+        if not inside.all():
+            out[~inside] = np.asarray(self.before(states[~inside])).reshape(-1, out.shape[1])
         return out
+
+    def wider(self, states: np.ndarray) -> Improved:
+        """The same policy, with a table of states [N,W] as well."""
+        box = self.box.wider(states)
+        table = self.decide(box.states()).astype(np.int32)
+        return Improved(self.before, box, table, self.changed)
 
 
 def improve(
     problem: Problem, policy: Decide, settings: Settings | None = None, seed: int = 0,
     look: Callable[[int, Improved], None] | None = None,
 ) -> Improved:  # fmt: skip
-    """A better policy where there are pairs enough for the states of its box; with too few it is what it was (docs/decisions/0026).
-    `look` gets each round and its policy. ConfigError where the box is too large."""
+    """A better policy where there are pairs enough for the states of its box; where there are too few for a state its order stays
+    (docs/decisions/0026). `look` gets each round and its policy. ConfigError where the box is too large."""
     settings, world = settings or Settings(), replace(problem.world, lots=False)
     box = visited_by(policy, problem, settings.most, seed)
-    table = np.asarray(policy(box.states())).reshape(-1, world.sources).astype(np.int32)
-    sums = np.zeros((3, len(table), len(_ways(world.sources))))  # pairs, what the change cost them, and its square
-    first, key, rng = table.copy(), jax.random.PRNGKey(seed), np.random.default_rng(seed)
+    first = np.asarray(policy(box.states())).reshape(-1, world.sources).astype(np.int32)
+    found, sums = Improved(policy, box, first, 0), _sums(first)
+    key, rng = jax.random.PRNGKey(seed), np.random.default_rng(seed)
     state = State(*(jnp.asarray(part, jnp.float32) for part in start(world, (settings.batch,), np)))
-    found = Improved(policy, box, table, 0)
     for done in range(settings.rounds):
-        game, before = Game.of(problem, table), table
         key, draw, other = jax.random.split(key, 3)
-        state, pool, profit = visited(world, box, 32, 16, game, state, draw)
+        game = Game.of(problem, found.table)
+        state, pool, profit = visits(world, found.box, 32, 16, game, state, draw)
         pool = jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), pool)
-        pairs = Pairs(world, box, game, pool, settings.batch, settings.stretch, settings.longest, other)
+        seen = as_seen(pool)
+        if (~found.box.holds(seen)).mean() > 1e-3:  # the orders that moved have led elsewhere
+            found = found.wider(seen)
+            game, sums = Game.of(problem, found.table), _sums(found.table)
+        pairs = Pairs(world, found.box, game, pool, settings.batch, settings.stretch, settings.longest, other)
         count, slack = int(settings.pairs * settings.growth**done), settings.slack * abs(float(profit))
-        table, left = _round(settings, box, pairs, pool, count, table, sums, slack, rng)
-        found = Improved(policy, box, table, int((table != first).any(-1).sum()))
+        table, left = _round(settings, pairs, found.box.of(seen, np), count, found.table, sums, slack, rng)
+        moved = (table != found.table).any()
+        before = np.asarray(policy(found.box.states())).reshape(table.shape) if moved else None
+        changed = found.changed if before is None else int((table != before).any(-1).sum())
+        found = replace(found, table=table, changed=changed)
         if look is not None:
             look(done + 1, found)
-        if (table != before).any():
+        if moved:
             sums[:] = 0.0  # what a change costs depends on all the others
         elif left <= slack:
             break
@@ -111,39 +127,44 @@ def settled(problem: Problem, policy: Decide, seed: int = 0) -> Decide:
 
 
 def _round(
-    settings: Settings, box: Box, pairs: Pairs, states: State, count: int, table: np.ndarray, sums: np.ndarray, slack: float,
+    settings: Settings, pairs: Pairs, places: np.ndarray, count: int, table: np.ndarray, sums: np.ndarray, slack: float,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, float]:  # fmt: skip
-    """The table after one round of `count` pairs, which ends where less than `slack` a period is left to gain; what is left. `states` are
-    those of the pool; `sums` [3,Z,A] grow."""
-    places = box.before(states)
+    """The table after one round of `count` pairs, which ends where less than `slack` a period is left to gain; what is left. `places` [N] are
+    those of the pool in the table; `sums` [3,Z,A] grow."""
     by_place = np.argsort(places, kind="stable")  # rows of the pool
-    visited, first, visits = np.unique(places[by_place], return_index=True, return_counts=True)
+    of_pool, first, times = np.unique(places[by_place], return_index=True, return_counts=True)
     ways = _ways(table.shape[1])
-    allowed = (table[visited][:, None, :] + ways >= 0).all(-1)  # [V,A]
+    allowed = (table[of_pool][:, None, :] + ways >= 0).all(-1)  # [V,A]
+    sure = settings.sure or float(norm.isf(0.5 / allowed.size))
+    turns = settings.stretches * count // settings.batch
     chance, left, begun, turn = np.zeros(0), np.inf, 0, 0
     while begun < count or pairs.busy:
-        if begun < count and turn % 4 == 0:
-            worth = _worth(settings.least, visits, *sums[:, visited]) * allowed
-            chance, left = worth.ravel().cumsum(), worth.max(-1).sum() if sums[0].any() else np.inf
-            if left <= slack:
+        if begun < count and turn % LOOK == 0:
+            worth = _worth(settings.least, sure, times / len(places), *sums[:, of_pool]) * allowed
+            chance, left = worth.ravel().cumsum(), worth.max(-1).sum() if sums[0, of_pool].any() else np.inf
+            if left <= slack or turn > turns:
                 begun = count
         if begun < count:
             drawn = np.searchsorted(chance, rng.uniform(0.0, chance[-1], pairs.room), side="right")
             at, way = np.divmod(drawn, len(ways))
-            pairs.begin(by_place[first[at] + rng.integers(0, visits[at])], ways[way], visited[at] * len(ways) + way)
+            pairs.begin(by_place[first[at] + rng.integers(0, times[at])], ways[way], of_pool[at] * len(ways) + way)
             begun += len(at)
         cells, costs = pairs.follow()
         for some, values in zip(sums, (np.ones(len(costs)), costs, costs**2), strict=True):
             np.add.at(some.reshape(-1), cells, values)
         turn += 1
-    mean, error = _estimate(*sums[:, visited])
-    sure = settings.sure or float(norm.isf(0.5 / mean.size))
-    gain = np.where(allowed & (sums[0, visited] >= settings.least) & (mean < -sure * error), -mean, 0.0)
+    mean, _, known = _estimate(settings.least, sure, *sums[:, of_pool])
+    gain = np.where(allowed & known, -mean, 0.0)
     better = np.flatnonzero(gain.max(-1) > 0.0)
     after = table.copy()
-    after[visited[better]] += ways[gain[better].argmax(-1)].astype(after.dtype)
+    after[of_pool[better]] += ways[gain[better].argmax(-1)].astype(after.dtype)
     return after, float(left)
+
+
+def _sums(table: np.ndarray) -> np.ndarray:
+    """[3,Z,A] of the pairs of each change: how many, what it cost, and the square of that."""
+    return np.zeros((3, len(table), len(_ways(table.shape[1]))))
 
 
 def _ways(sources: int) -> np.ndarray:
@@ -151,22 +172,29 @@ def _ways(sources: int) -> np.ndarray:
     return np.array([way for way in itertools.product((-1, 0, 1), repeat=sources) if any(way)])
 
 
-def _worth(least: int, visits: np.ndarray, count: np.ndarray, total: np.ndarray, square: np.ndarray) -> np.ndarray:
-    """[V,A] what it is worth a period to know whether a change is better: the mean of what it gains, a normal of the mean and error found,
-    as often as its state comes. Of a change that was tried less than `least` times only the error counts."""
-    mean, error = _estimate(count, total, square)
-    mean = np.where(count < least, 0.0, mean)
+def _worth(
+    least: int, sure: float, often: np.ndarray, count: np.ndarray, total: np.ndarray, square: np.ndarray
+) -> np.ndarray:
+    """[V,A] what it is worth a period to know what a change costs, over deciding now: a normal of the mean and error found, as often [V] as
+    its state comes. Of a change that was tried less than `least` times only the error counts."""
+    if not count.any():
+        return np.broadcast_to(often[:, None], count.shape)
+    mean, error, known = _estimate(least, sure, count, total, square)
+    mean = np.where(
+        count < least, 0.0, np.where(known, -mean, mean)
+    )  # a change that will be made is lost where it should not be
     from_zero = np.divide(mean, error, out=np.zeros_like(mean), where=error > 0.0)
-    gain = error * norm.pdf(from_zero) - mean * norm.sf(from_zero)
-    return np.maximum(gain if count.any() else 1.0, 0.0) * (visits / visits.sum())[:, None]
+    return np.maximum(error * norm.pdf(from_zero) - mean * norm.sf(from_zero), 0.0) * often[:, None]
 
 
-def _estimate(count: np.ndarray, total: np.ndarray, square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of each cell and its standard error. The variance of a cell is at least that of all of them together: a rare and costly end is
-    not seen in a few pairs."""
+def _estimate(
+    least: int, sure: float, count: np.ndarray, total: np.ndarray, square: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean of each cell, its standard error, and whether it is below zero beyond chance. The variance of a cell is at least that of all of
+    them together: a rare and costly end is not seen in a few pairs."""
     every = max(count.sum(), 1.0)
     pooled = square.sum() / every - (total.sum() / every) ** 2
     tried = np.maximum(count, 1.0)
     mean = total / tried
-    variance = np.maximum(square / tried - mean**2, pooled)
-    return mean, np.sqrt(variance / tried)
+    error = np.sqrt(np.maximum(square / tried - mean**2, pooled) / tried)
+    return mean, error, (count >= least) & (mean < -sure * error)

@@ -62,10 +62,22 @@ def test_few_pairs_do_not_spoil_the_best_policy():
 def test_a_round_ends_where_nothing_worth_the_while_is_left():
     costs = []
     found = improve.improve(
-        PROBLEM, base_stock, Settings(rounds=20, slack=1e-4), 1, lambda done, at: costs.append(cost(at.decide))
+        PROBLEM,
+        base_stock,
+        Settings(rounds=20, pairs=100_000, growth=1.0, slack=1e-4),
+        1,
+        lambda done, at: costs.append(cost(at.decide)),
     )
     assert len(costs) < 20
     assert cost(found.decide) == costs[-1] == costs[-2] < 4.0407 * 1.001
+
+
+def test_a_table_grows_with_the_states_that_a_better_policy_visits():
+    """From base-stock 7, where the optimum has up to 13 units, its first box is left within a few rounds."""
+    low = lambda states: np.maximum(7 - states.sum(1), 0)[:, None]  # noqa: E731
+    found = improve.improve(PROBLEM, low, Settings(rounds=12, pairs=40_000, growth=1.0), seed=1)
+    assert found.box.sizes[0] > 9
+    assert cost(found.decide) < 4.0407 * 1.002
 
 
 def test_too_large_a_box_is_refused():

@@ -1,4 +1,5 @@
-"""Pairs of paths with the same demand, one with a change in its first order, until they meet: what the change costs, without bias.
+"""Pairs of paths with the same demand, one with a change in its first order, until they meet: what the change costs, without bias. A
+pair that has not met after `longest` periods counts as it is then: where a policy goes in circles, paths may never meet.
 
 Letters: B pairs on the way, S sources, Z states of the box, O outcomes of a period.
 """
@@ -95,7 +96,7 @@ def _drawn(game: Game, key: Array, shape: tuple[int, ...]) -> Period:
 
 
 @partial(jax.jit, static_argnames=("world", "box", "periods", "times"))
-def visited(
+def visits(
     world: World, box: Box, periods: int, times: int, game: Game, state: State, key: Array
 ) -> tuple[State, State, Array]:
     """Where paths [B] are now, the states [times,B] that they were in on the way, so many periods apart, and the mean profit of a period."""
