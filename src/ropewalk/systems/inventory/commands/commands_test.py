@@ -172,13 +172,14 @@ def test_a_learned_policy_is_trained_as_asked_and_scored_exactly(said, monkeypat
     """The training itself is the learner's test, and improvement has its own."""
     asked = []
 
-    def learn(problem, settings, seed):
+    def learn(problem, settings, seed, look):
+        look(settings.steps, 0.0, None)
         asked.append((problem.world.lead, settings.steps, seed))
         return SimpleNamespace(decide=lambda states: np.clip(17 - states.sum(1), 0, 5)[:, None])
 
     engine = "ropewalk.systems.inventory.engine"
     monkeypatch.setattr(f"{engine}.learn.learn", learn)
-    monkeypatch.setattr(f"{engine}.improve.settled", lambda problem, policy, seed: policy)
+    monkeypatch.setattr(f"{engine}.improve.settled", lambda problem, policy, seed, look: policy)
     rows = said("compare", *ZIPKIN, "--policies", "exact,learned", "--steps", "20", "--seed", "7")["policies"]
     assert asked == [((2,), 20, 7)]
     assert [r["policy"] for r in rows] == ["exact", "learned"]

@@ -17,7 +17,7 @@ HEADS = ("policy", "parameters", "cost", "above best", "95 %", "fill rate", "sto
 def run(bench: Bench, instance: Instance, policies: str | None, steps: int, paths: int, memory_gb: float) -> int:
     case = case_of(instance)
     asked = [*suited(case), "exact"] if policies is None else names_of(policies)
-    effort = Effort(bench.seed, steps, paths, memory_gb * 1e9)
+    effort = Effort(bench.seed, steps, paths, memory_gb * 1e9, bench.note)
     found: list[tuple[Candidate, Score]] = []
     for name in asked:
         try:

@@ -28,7 +28,7 @@ def run(
     owed: int,
     steps: int,
 ) -> int:
-    case, effort = case_of(instance), Effort(bench.seed, steps)
+    case, effort = case_of(instance), Effort(bench.seed, steps, note=bench.note)
     state = case.state(units(on_hand, "--on-hand"), units(due, "--due"), owed)
     name = suited(case)[-1] if policy is None else name_of(policy)
     found = make(name, case, effort) if parameters is None else fixed(name, case, numbers(parameters))

@@ -37,6 +37,7 @@ class Effort:
     steps: int = 3_000  # of a training
     paths: int = 1_000  # of a simulation
     memory: float = 4e9  # bytes, of an exact solution
+    note: Callable[[str], object] = str  # tells a person how far what takes long has come; here: nobody
 
     def __post_init__(self) -> None:
         for option, number, least in (("--steps", self.steps, 1), ("--paths", self.paths, 2)):
@@ -193,7 +194,7 @@ def _exact(case: Case, effort: Effort) -> Candidate:
 
 def _learned(case: Case, effort: Effort) -> Candidate:
     from ropewalk.systems.inventory.engine.correction import nearest
-    from ropewalk.systems.inventory.engine.improve import settled
+    from ropewalk.systems.inventory.engine.improve import Improved, settled
     from ropewalk.systems.inventory.engine.learn import lasting, learn
 
     given = case.instance
@@ -201,9 +202,17 @@ def _learned(case: Case, effort: Effort) -> Candidate:
         raise ConfigError(["a policy is learned without order cost, packs or limits of an order"], "the policy")
     two = case.problem.world.sources > 1
     settings = lasting(effort.steps)
-    found = learn(case.problem, settings, effort.seed)
+
+    def trained(steps: int, _spent: float, _found: object) -> None:
+        if steps * 4 % settings.steps < settings.chunk * 4:
+            effort.note(f"learned: {steps:,} of {settings.steps:,} batches")
+
+    def improved(rounds: int, better: Improved) -> None:
+        effort.note(f"learned: round {rounds} of the improvement by pairs, {better.changed:,} orders moved")
+
+    found = learn(case.problem, settings, effort.seed, trained)
     network = found.decide  # by this name, since each look at a method makes another object
-    decide = settled(case.problem, network, effort.seed)
+    decide = settled(case.problem, network, effort.seed, improved)
     made = f"trained on {settings.steps:,} batches"
     if decide is not network:
         made += ", improved by pairs"

@@ -24,7 +24,7 @@ def run(bench: Bench, instance: Instance, vary: str, policy: str | None, steps: 
     name, values = varied(vary)
     if chart is not None and name == "demand":
         raise DataError(["a law of demand is no number, so there is nothing to draw against it"])
-    effort, rows = Effort(bench.seed, steps), []
+    effort, rows = Effort(bench.seed, steps, note=bench.note), []
     if name == "service" and instance.penalty is None and instance.backlog is None:
         bench.note("unmet demand is taken to be lost; with --backlog 1 it waits")
     kept: dict[int, Found] = {}

@@ -110,7 +110,9 @@ def improve(
     return found
 
 
-def settled(problem: Problem, policy: Decide, seed: int = 0) -> Decide:
+def settled(
+    problem: Problem, policy: Decide, seed: int = 0, look: Callable[[int, Improved], None] | None = None
+) -> Decide:
     """What follows a training: the policy improved where that pays, else as it is. Of lost sales only few states are worth it; where goods
     perish or there are two sources the slopes leave more (docs/decisions/0026)."""
     if problem.world.sources == 2:
@@ -120,7 +122,7 @@ def settled(problem: Problem, policy: Decide, seed: int = 0) -> Decide:
     else:
         settings = Settings(pairs=800_000, most=5_000)
     try:
-        found = improve(problem, policy, settings, seed)
+        found = improve(problem, policy, settings, seed, look)
     except ConfigError:
         return policy
     return found.decide if found.changed else policy

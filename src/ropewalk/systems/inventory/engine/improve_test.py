@@ -77,7 +77,7 @@ def test_a_table_grows_with_the_states_that_a_better_policy_visits():
     low = lambda states: np.maximum(7 - states.sum(1), 0)[:, None]  # noqa: E731
     found = improve.improve(PROBLEM, low, Settings(rounds=12, pairs=40_000, growth=1.0), seed=1)
     assert found.box.sizes[0] > 9
-    assert cost(found.decide) < 4.0407 * 1.002
+    assert cost(found.decide) < 4.0407 * 1.0005
 
 
 def test_too_large_a_box_is_refused():
