@@ -45,7 +45,7 @@ class Settings:
     batch: int = 4_096
     sure: float = 0.0  # standard errors; 0: so many that chance alone changes less than half an order a look
     least: int = 32  # pairs of a state before they count: single ones are far from normal
-    most: int = 1 << 20  # states of the box
+    most: int = 1 << 22  # states of the box
     slack: float = 1e-5  # of the mean profit or cost a period: what a round need not find
 
 
@@ -116,7 +116,7 @@ def settled(
     """What follows a training: the policy improved where that pays, else as it is. Of lost sales only few states are worth it; where goods
     perish or there are two sources the slopes leave more (docs/decisions/0026)."""
     if problem.world.sources == 2:
-        settings = Settings(pairs=400_000)
+        settings = Settings(pairs=400_000, most=1 << 20)
     elif problem.world.life:
         settings = Settings(rounds=4, pairs=800_000, sure=2.5)
     else:
