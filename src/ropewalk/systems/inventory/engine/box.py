@@ -36,6 +36,11 @@ class Box:
         """[...] place of what the policy sees, in JAX."""
         return self.of(jnp.concatenate([seen.shelf, seen.owed[..., None], seen.outstanding[..., :-1]], -1))
 
+    @property
+    def places(self) -> float:
+        """How many there are: beyond what whole numbers of 64 bits hold as well."""
+        return float(np.prod(np.array(self.sizes, float)))
+
     def wider(self, states: np.ndarray) -> Box:
         """Also with room for states [N,W], and one unit more in each column that they go beyond."""
         top = states.max(0)
@@ -75,7 +80,7 @@ def visited_by(policy: Decide, problem: Problem, most: int, seed: int) -> Box:
         )
     never = np.array([name == "owed" and world.unmet == "lost" for name in problem.columns])
     box = Box(tuple(int(units) for units in np.where(never, 1, top + 2)))
-    if np.prod([float(size) for size in box.sizes]) > most:
+    if box.places > most:
         raise ConfigError(
             [f"the policy visits a box of {' x '.join(map(str, box.sizes))} states; at most {most:,} fit a table"],
             "the problem",

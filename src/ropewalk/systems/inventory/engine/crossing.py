@@ -148,8 +148,8 @@ def learn(
     item: Item, settings: Settings | None = None, seed: int = 0,
     look: Callable[[int, float, Steering], None] | None = None,
 ) -> Steering:  # fmt: skip
-    """The numbers after all generations, or those of base-stock where these are not cheaper. `look` gets the generations done, the middle cost of the last one, USD a unit of time, and
-    the numbers."""
+    """The numbers after all generations, or those of base-stock where these are not cheaper. `look` gets the generations done, the middle
+    cost of the last one, USD a unit of time, and the numbers."""
     settings, lead = settings or Settings(), lead_of(item)
     rng = np.random.default_rng(seed)
     mean = base_stock(item).packed()

@@ -4,8 +4,8 @@ A round: a pool of states that the policy visits is simulated; from states of th
 policy and one with a unit more or less, both with the same demand and both under the policy from then on, until they meet
 (pairs.py). Where the mean difference in cost is below zero by more than chance (`Settings.sure`), the order changes by that unit.
 Pairs go where to know is worth most: as often as a state comes, times what is expected to be gained by knowing which of two orders
-is better over deciding now, which also says when a round is over (`Settings.slack`). Temizoz et al. (arXiv 2011.15122) share out their simulations among the orders of
-one state; the worth of knowing is that of Chick & Inoue (Operations Research 49(5), 2001).
+is better over deciding now, which also says when a round is over (`Settings.slack`). Temizoz et al. (arXiv 2011.15122) share out
+their simulations among the orders of one state; the worth of knowing is that of Chick & Inoue (Operations Research 49(5), 2001).
 
 The policy is a table over the box of states that it visits (box.py); outside the box it is what it was.
 
@@ -56,7 +56,11 @@ class Improved:
     before: Decide
     box: Box
     table: np.ndarray  # [Z,S] whole units
-    changed: int  # states of the box whose order is not that of `before`
+
+    @property
+    def changed(self) -> int:
+        """States of the box whose order is not that of `before`."""
+        return int((self.table != _table(self.before, self.box)).any(-1).sum())
 
     def decide(self, states: np.ndarray) -> np.ndarray:
         """Whole orders [N,S] of states [N,W]."""
@@ -66,23 +70,18 @@ class Improved:
             out[~inside] = np.asarray(self.before(states[~inside])).reshape(-1, out.shape[1])
         return out
 
-    def wider(self, states: np.ndarray) -> Improved:
-        """The same policy, with a table of states [N,W] as well."""
-        box = self.box.wider(states)
-        table = self.decide(box.states()).astype(np.int32)
-        return Improved(self.before, box, table, self.changed)
-
 
 def improve(
     problem: Problem, policy: Decide, settings: Settings | None = None, seed: int = 0,
     look: Callable[[int, Improved], None] | None = None,
 ) -> Improved:  # fmt: skip
     """A better policy where there are pairs enough for the states of its box; where there are too few for a state its order stays
-    (docs/decisions/0026). `look` gets each round and its policy. ConfigError where the box is too large."""
+    (docs/decisions/0026). `look` gets each round and its policy. ConfigError where the box is too large to begin with; where it comes to
+    that, the policy is the last one that fitted."""
     settings, world = settings or Settings(), replace(problem.world, lots=False)
     box = visited_by(policy, problem, settings.most, seed)
-    first = np.asarray(policy(box.states())).reshape(-1, world.sources).astype(np.int32)
-    found, sums = Improved(policy, box, first, 0), _sums(first)
+    found = Improved(policy, box, _table(policy, box))
+    sums = _sums(found.table)
     key, rng = jax.random.PRNGKey(seed), np.random.default_rng(seed)
     state = State(*(jnp.asarray(part, jnp.float32) for part in start(world, (settings.batch,), np)))
     for done in range(settings.rounds):
@@ -92,15 +91,16 @@ def improve(
         pool = jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), pool)
         seen = as_seen(pool)
         if (~found.box.holds(seen)).mean() > 1e-3:  # the orders that moved have led elsewhere
-            found = found.wider(seen)
+            box = found.box.wider(seen)
+            if box.places > settings.most:
+                break
+            found = Improved(policy, box, _table(found.decide, box))
             game, sums = Game.of(problem, found.table), _sums(found.table)
         pairs = Pairs(world, found.box, game, pool, settings.batch, settings.stretch, settings.longest, other)
         count, slack = int(settings.pairs * settings.growth**done), settings.slack * abs(float(profit))
         table, left = _round(settings, pairs, found.box.of(seen, np), count, found.table, sums, slack, rng)
         moved = (table != found.table).any()
-        before = np.asarray(policy(found.box.states())).reshape(table.shape) if moved else None
-        changed = found.changed if before is None else int((table != before).any(-1).sum())
-        found = replace(found, table=table, changed=changed)
+        found = replace(found, table=table)
         if look is not None:
             look(done + 1, found)
         if moved:
@@ -108,6 +108,12 @@ def improve(
         elif left <= slack:
             break
     return found
+
+
+def _table(policy: Decide, box: Box) -> np.ndarray:
+    """[Z,S] the orders of a policy in the states of a box."""
+    states = box.states()
+    return np.asarray(policy(states)).reshape(len(states), -1).astype(np.int32)
 
 
 def settled(
@@ -141,17 +147,17 @@ def _round(
     sure = settings.sure or float(norm.isf(0.5 / allowed.size))
     turns = settings.stretches * count // settings.batch
     chance, left, begun, turn = np.zeros(0), np.inf, 0, 0
-    while begun < count or pairs.busy:
-        if begun < count and turn % LOOK == 0:
+    while True:
+        if turn % LOOK == 0:
             worth = _worth(settings.least, sure, times / len(places), *sums[:, of_pool]) * allowed
             chance, left = worth.ravel().cumsum(), worth.max(-1).sum() if sums[0, of_pool].any() else np.inf
-            if left <= slack or turn > turns:
-                begun = count
-        if begun < count:
+        if begun < count and turn <= turns and left > slack:
             drawn = np.searchsorted(chance, rng.uniform(0.0, chance[-1], pairs.room), side="right")
             at, way = np.divmod(drawn, len(ways))
             pairs.begin(by_place[first[at] + rng.integers(0, times[at])], ways[way], of_pool[at] * len(ways) + way)
             begun += len(at)
+        elif not pairs.busy:
+            break
         cells, costs = pairs.follow()
         for some, values in zip(sums, (np.ones(len(costs)), costs, costs**2), strict=True):
             np.add.at(some.reshape(-1), cells, values)
@@ -182,9 +188,8 @@ def _worth(
     if not count.any():
         return np.broadcast_to(often[:, None], count.shape)
     mean, error, known = _estimate(least, sure, count, total, square)
-    mean = np.where(
-        count < least, 0.0, np.where(known, -mean, mean)
-    )  # a change that will be made is lost where it should not be
+    mean = np.where(known, -mean, mean)  # a change that will be made: to know is worth something where it should not be
+    mean = np.where(count < least, 0.0, mean)
     from_zero = np.divide(mean, error, out=np.zeros_like(mean), where=error > 0.0)
     return np.maximum(error * norm.pdf(from_zero) - mean * norm.sf(from_zero), 0.0) * often[:, None]
 

@@ -54,7 +54,10 @@ def test_few_pairs_do_not_spoil_the_best_policy():
     problem = exact.Problem(World(lead=(3,)), Terms(holding=1.0, lost_sale=39.0), outcomes)
     best = optimum(problem).chain
     orders = dict(zip(map(tuple, best.states), best.orders, strict=True))
-    policy = lambda states: np.array([orders.get(tuple(state), [0]) for state in states])  # noqa: E731
+
+    def policy(states):
+        return np.array([orders.get(tuple(state), [0]) for state in states])
+
     for seed in (1, 4):
         assert improve.improve(problem, policy, Settings(rounds=2, pairs=4_000), seed).changed == 0
 
@@ -74,9 +77,14 @@ def test_a_round_ends_where_nothing_worth_the_while_is_left():
 
 def test_a_table_grows_with_the_states_that_a_better_policy_visits():
     """From base-stock 7, where the optimum has up to 13 units, its first box is left within a few rounds."""
-    low = lambda states: np.maximum(7 - states.sum(1), 0)[:, None]  # noqa: E731
+
+    def low(states):
+        return np.maximum(7 - states.sum(1), 0)[:, None]
+
     found = improve.improve(PROBLEM, low, Settings(rounds=12, pairs=40_000, growth=1.0), seed=1)
     assert found.box.sizes[0] > 9
+    kept = improve.improve(PROBLEM, low, Settings(rounds=12, pairs=40_000, growth=1.0, most=9), seed=1)
+    assert kept.box.sizes[0] == 9  # where there is no room, the last policy that fitted
     assert cost(found.decide) < 4.0407 * 1.0005
 
 

@@ -47,7 +47,7 @@ class Pairs:
         self, world: World, box: Box, game: Game, pool: State, size: int, stretch: int, longest: int, key: Array
     ) -> None:
         self._setting, self._game, self._pool = (world, box, stretch), game, pool
-        self._longest, self._key, self._stretch = longest, key, 0
+        self._periods, self._longest, self._key, self._stretch = stretch, longest, key, 0
         self._state = jax.tree.map(lambda part: jnp.zeros((2, size, *part.shape[1:])), pool)
         self._row, self._change = np.full(size, -1), np.zeros((size, world.sources), np.float32)
         self._cell, self._cost = np.zeros(size, np.int64), np.zeros(size)
@@ -80,7 +80,7 @@ class Pairs:
         self._row[:] = -1
         self._cost += np.asarray(cost, np.float64)
         self._stretch += 1
-        age = (self._stretch - self._since) * self._setting[2]
+        age = (self._stretch - self._since) * self._periods
         over = np.flatnonzero((self._since >= 0) & (np.asarray(met) | (age >= self._longest)))
         news = np.stack([self._since[over], self._cell[over], self._cost[over]])
         self._since[over] = -1

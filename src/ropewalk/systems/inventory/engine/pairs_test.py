@@ -17,7 +17,10 @@ def test_what_a_change_costs_is_found_without_bias():
     few stretches, when many of the pairs have not met yet, as in the end."""
     outcomes = exact.outcomes(law("poisson:2").probability())
     problem = exact.Problem(World(lead=(3,)), Terms(holding=1.0, lost_sale=4.0), outcomes)
-    policy = lambda states: np.maximum(9 - states.sum(1), 0)[:, None]  # noqa: E731
+
+    def policy(states):
+        return np.maximum(9 - states.sum(1), 0)[:, None]
+
     box = visited_by(policy, problem, 10_000, seed=2)
     states = np.array([[2, 0, 2, 2], [5, 0, 1, 0]])  # on hand when the order is placed, owed, due in the next periods
     nothing = np.zeros((2, 1))
