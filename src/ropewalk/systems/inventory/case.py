@@ -92,10 +92,12 @@ def case_of(instance: Instance) -> Case:
     if wrong:
         raise ConfigError(wrong, "the instance")
     law, seen = _law(instance)
-    if instance.max_order is not None and instance.backlog is not None and instance.max_order <= law.mean:
+    largest = _largest(instance)
+    if largest is not None and instance.backlog is not None and largest <= law.mean:
+        packs = f" ({largest} in whole packs)" if largest != instance.max_order else ""
         raise ConfigError(
             [
-                f"max_order: {instance.max_order} a period is not above the mean demand of {law.mean:.4g}, so that more and more is owed"
+                f"max_order: {instance.max_order} a period{packs} is not above the mean demand of {law.mean:.4g}, so that more and more is owed"
             ],
             "the instance",
         )
@@ -122,8 +124,14 @@ def case_of(instance: Instance) -> Case:
     return Case(instance, law, seen, problem, positions(problem) or problem)
 
 
+def _largest(given: Instance) -> int | None:
+    """Units: the largest order in whole packs."""
+    return None if given.max_order is None else given.max_order // given.pack * given.pack
+
+
 def _refused(given: Instance) -> list[tuple[bool, str]]:
     expedited = given.expedited_lead_time is not None
+    least = -(-max(given.min_order, given.pack) // given.pack) * given.pack
     return [
         (given.demand is None and given.history is None, "say the demand: --demand poisson:5 (geometric:M, negbin:R,M, given:P0,P1,...) or --history FILE.csv"),
         (given.demand is not None and given.history is not None, "demand and history: one of them says the demand"),
@@ -132,7 +140,8 @@ def _refused(given: Instance) -> list[tuple[bool, str]]:
         (given.penalty is not None and given.unit_cost >= given.penalty, f"unit_cost: {given.unit_cost:g} is not below the penalty of {given.penalty or 0:g}, so that nothing would be worth ordering"),
         (given.waste > 0 and not given.life, "waste: goods that keep (life 0) are never thrown away"),
         (given.oldest_share < 1 and not given.life, "oldest_share: makes no difference where goods keep (life 0)"),
-        (given.max_order is not None and given.max_order < max(given.min_order, given.pack), f"max_order: {given.max_order} is below the least order of {max(given.min_order, given.pack)}"),
+        (given.max_order is not None and given.max_order < least, f"max_order: {given.max_order} is below the least order of {least}" + (f" in packs of {given.pack}" if given.pack > 1 else "")),
+        (not given.holding and not given.life, "holding: 0, with goods that keep (life 0): the more is ordered the better; say what a unit costs for each period on the shelf"),
         (expedited and (given.expedited_lead_time or 0) >= given.lead_time, f"expedited_lead_time: {given.expedited_lead_time} is not below the lead time of {given.lead_time}"),
         (not expedited and given.expedited_unit_cost is not None, "expedited_unit_cost: say its expedited_lead_time too"),
         (expedited and given.expedited_unit_cost is None, "expedited_lead_time: say its expedited_unit_cost too"),

@@ -54,7 +54,7 @@ def text(case: Case, found: Candidate, scored: Score, best: Bounds | None) -> st
         if best is None
         else f"the optimum costs {wording.money(best.middle)}"
         if gap is None
-        else f"{100 * max(gap, 0.0):.2f} % above the optimum, {wording.money(best.middle)}"
+        else f"{100 * (gap if abs(gap) > 5e-5 else 0.0):.2f} % above the optimum, {wording.money(best.middle)}"
     )
     sets = "one set of parameters was" if found.tried == 1 else f"{found.tried} sets of parameters were"
     return "\n".join(

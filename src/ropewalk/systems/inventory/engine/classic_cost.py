@@ -128,8 +128,16 @@ def _most_on_hand(problem: Problem, policy: str, parameters: tuple[float, ...]) 
 
 
 def lead_times(problem: Problem) -> tuple[int, ...]:
+    """[S] periods; of random ones the longest that comes."""
     lead = problem.world.lead
+    if lead == "random":
+        return tuple(int(x) for x in np.max(problem.outcomes.period.lead, 0))
     return lead if isinstance(lead, tuple) else tuple(int(x) for x in np.atleast_1d(problem.terms.lead))
+
+
+def greatest_break(problem: Problem) -> int:
+    """Units from which on nothing is rebated further."""
+    return int(np.max(problem.terms.breaks)) if problem.world.discounts else 0
 
 
 def number(value: Array | float | None) -> float:

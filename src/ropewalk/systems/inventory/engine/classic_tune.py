@@ -1,5 +1,6 @@
 """The best parameters of each classic policy: exactly by its Markov chain (`tune`), or, where the pipeline is too long for that
-(more than 4 periods of lost sales), by paired simulation (`tune_simulated`).
+(more than 4 periods of lost sales) or the states are not whole or not all that there is (random lead times, yields, partial backlog), by
+paired simulation (`tune_simulated`).
 
 A policy is a level and a shape (the cap, the gap to a second level, ...; base-stock has none). For a given shape the level is
 found by walking downhill from a start, one whole unit at a time; around that, every shape of a box is tried, or the walk goes
@@ -21,6 +22,7 @@ from ropewalk.systems.inventory.engine.classic import RULES
 from ropewalk.systems.inventory.engine.classic_cost import (
     average_cost,
     critical_ratio,
+    greatest_break,
     lead_times,
     newsvendor_level,
     number,
@@ -93,17 +95,19 @@ def _capped(problem: Problem) -> Search:
 
 
 def _reorder_up_to(problem: Problem) -> Search:
-    """Every S - s up to twice Harris's quantity with backlog and a period's demand. For each the cost with backlog is convex in s,
+    """Every S - s up to `_most_at_once`, or downhill from half of it where those are more than `MANY`. For each the cost with backlog is convex in s,
     since the law of the distance to S does not depend on s (Zheng & Federgruen 1991)."""
     gaps = [(gap,) for gap in range(1, _most_at_once(problem) + 1)]
-    return Search(_cover(problem), gaps, lambda level, shape: (level, level + shape[0]))
+    start = len(gaps) // 2 if len(gaps) > MANY else None
+    return Search(_cover(problem), gaps, lambda level, shape: (level, level + shape[0]), start)
 
 
 def _reorder_quantity(problem: Problem) -> Search:
-    """Every Q up to twice Harris's with backlog and a period's demand. For each the cost with backlog is convex in R: the position
+    """Every Q up to `_most_at_once`, or downhill from half of it where those are more than `MANY`. For each the cost with backlog is convex in R: the position
     is uniform on R + 1 to R + Q (Hadley & Whitin 1963; Federgruen & Zheng 1992)."""
     quantities = [(quantity,) for quantity in range(1, _most_at_once(problem) + 1)]
-    return Search(_cover(problem), quantities, lambda level, shape: (level, *shape))
+    start = len(quantities) // 2 if len(quantities) > MANY else None
+    return Search(_cover(problem), quantities, lambda level, shape: (level, *shape), start)
 
 
 def _myopic(problem: Problem) -> Search:
@@ -163,13 +167,14 @@ SEARCHES: dict[str, Callable[[Problem], Search]] = {
 
 
 def _search(problem: Problem, policy: str, cost: Cost) -> tuple[float, ...]:
+    least = 0 if problem.world.unmet == "lost" else -(1 << 30)  # what waits can be worth waiting for an order
     level, shapes, parameters, begin, look = SEARCHES[policy](problem)
     levels: dict[int, int] = {}  # the best of each shape so far
 
     def best(index: int) -> tuple[float, ...]:
         near = min(levels, key=lambda other: abs(other - index), default=None)
         first, shape = level if near is None else levels[near], shapes[index]
-        levels[index] = _downhill(lambda level: cost(parameters(level, shape)), first, look)
+        levels[index] = _downhill(lambda level: cost(parameters(level, shape)), first, look, least)
         return parameters(levels[index], shape)
 
     if begin is None:
@@ -177,12 +182,12 @@ def _search(problem: Problem, policy: str, cost: Cost) -> tuple[float, ...]:
     return best(_downhill(lambda index: cost(best(index)), begin, most=len(shapes) - 1))
 
 
-def _downhill(cost: Callable[[int], float], at: int, look: int = 1, most: int = 1 << 30) -> int:
-    """The whole number from 0 to `most` at which the cost is least, going from `at` to what is better at most `look` away."""
+def _downhill(cost: Callable[[int], float], at: int, look: int = 1, least: int = 0, most: int = 1 << 30) -> int:
+    """The whole number from `least` to `most` at which the cost is least, going from `at` to what is better at most `look` away."""
     steps = [sign * far for far in range(1, look + 1) for sign in (-1, 1)]
     while True:
         here = cost(at)
-        better = next((at + s for s in steps if 0 <= at + s <= most and cost(at + s) < here), None)
+        better = next((at + s for s in steps if least <= at + s <= most and cost(at + s) < here), None)
         if better is None:
             return at
         at = better
@@ -203,21 +208,30 @@ def _gaps(problem: Problem) -> list[tuple[int]]:
 
 
 def _most_at_once(problem: Problem) -> int:
-    """Twice Harris's quantity with backlog, and a period's demand."""
+    """Twice Harris's quantity with backlog and a period's demand, or with discounts the last break and a period's demand; of what perishes
+    no more than can be sold."""
     law = setting_of(problem).law
     mean, order, holding = law @ np.arange(len(law)), number(problem.terms.order_cost), number(problem.terms.holding)
     rate = max(holding * critical_ratio(problem), 1e-9)
-    return math.ceil(2.0 * math.sqrt(2.0 * order * mean / rate) + mean)
+    most = math.ceil(max(2.0 * math.sqrt(2.0 * order * mean / rate), greatest_break(problem)) + mean)
+    life = problem.world.life
+    return min(most, max(newsvendor_level(problem, life, 1.0 - 1e-6), 1)) if life else most
 
 
 def _refuse(problem: Problem, policy: str) -> None:
     world = problem.world
     sources = 2 if "index" in policy or policy == "tailored base-surge" else 1
-    kind = policy in ("myopic", "projected") and (world.unmet != "lost" or world.life > 0)
+    ahead = policy in ("myopic", "projected")
+    kind = ahead and (world.unmet != "lost" or world.life > 0)
+    random = world.lead == "random" and (ahead or world.sources > 1)
     wrong = [
         (policy not in RULES, f"policy: {policy!r}; there are {', '.join(map(repr, RULES))}"),
         (world.sources != sources, f"policy: {policy!r} is for {sources} source(s), the problem has {world.sources}"),
         (kind, f"policy: {policy!r} is for lost sales of goods that keep"),
+        (
+            random,
+            f"policy: {policy!r} looks at when orders come, and lead times are random here; base-stock, (s, S) and (R, Q) do not",
+        ),
     ]
     if any(is_wrong for is_wrong, _ in wrong):
         raise ConfigError([sentence for is_wrong, sentence in wrong if is_wrong], "the policy")

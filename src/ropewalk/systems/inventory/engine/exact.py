@@ -1,6 +1,6 @@
 """Small instances solved and policies evaluated exactly, by the engine's own step on every state that can be reached.
 
-For integer demand and orders the engine is a finite Markov decision process. `Chain` holds the states that a policy reaches from
+For integer demand and orders the engine is a finite Markov decision process; `Problem` refuses what is not one when it is asked for. `Chain` holds the states that a policy reaches from
 an empty shelf, found by stepping until nothing new appears; `average_cost` iterates it until the bounds of the average cost
 (Puterman, Markov Decision Processes, 1994, section 8.5.5) are as close as asked. `solve` does the same over all actions: value
 iteration. The mass of demand that was cut off is stated by `Outcomes.cut`.
@@ -15,13 +15,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.linalg import splu
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine.step import Flow, Period, Policy, Seen, State, Terms, start, step
+from ropewalk.systems.inventory.engine.step import Flow, Period, Policy, Seen, State, Terms, objective, start, step
 from ropewalk.systems.inventory.engine.world import World
 
 Array = np.ndarray
 PATIENCE = 200  # sweeps
+SMALL = 1_000  # states of a chain whose values are solved for before they are iterated
 Decide = Callable[[Array], Array]
 """States [N,W] -> orders [N,S], both whole numbers; the columns of a state are those of `Problem.columns`."""
 
@@ -54,17 +56,11 @@ def outcomes(probability: Array, fifo: float | None = None, tail: float = 1e-9) 
 
 @dataclass(frozen=True)
 class Problem:
-    """One item as a Markov decision process; cost is the negative of the engine's profit."""
+    """One item as a Markov decision process; cost is the negative of the engine's objective."""
 
     world: World
     terms: Terms  # [S] or [] each
     outcomes: Outcomes
-
-    def __post_init__(self) -> None:
-        if self.world.lead == "random" or self.world.clock != "periods":
-            raise ConfigError(
-                ["exact solutions are for certain lead times counted in periods; simulate this one"], "the problem"
-            )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -76,10 +72,10 @@ class Problem:
     def advance(self, states: Array, orders: Array) -> tuple[Array, Array]:
         """[N,O,W] states that follow, and [N,O] cost, for states [N,W] and orders [N,S]."""
         after, flow = self.flows(states, orders)
-        return after, -flow.profit
+        return after, -objective(self.world, flow)
 
     def flows(self, states: Array, orders: Array) -> tuple[Array, Flow]:
-        """[N,O,W] states that follow, and what happens on the way: a Flow of [N,O]."""
+        """[N,O,W] states that follow, and what happens on the way: a Flow of [N,O]. ConfigError where these are not whole units."""
         lives = self.world.lives
         wide = states[:, None, :].astype(np.float64)
         shelf, owed, later = wide[..., :lives], wide[..., lives], wide[..., lives + 1 :]
@@ -91,7 +87,21 @@ class Problem:
         due = np.broadcast_to(after.due, (*size, self.world.columns))
         shelf[..., -1] += due[..., 0]  # received early: states that differ only in when they are looked at are one
         found = np.concatenate([shelf, np.broadcast_to(after.owed, size)[..., None], due[..., 1:]], axis=-1)
-        return np.rint(found).astype(np.int64), flow
+        whole = np.rint(found)
+        if self.parts and np.abs(found - whole).max(initial=0.0) > 1e-6:
+            raise ConfigError(
+                [
+                    "exact solutions count whole units, and shares of what is unmet, of shipments or of a yield leave parts of "
+                    "them; simulate this one"
+                ],
+                "the problem",
+            )
+        return whole.astype(np.int64), flow
+
+    @property
+    def parts(self) -> bool:
+        """Whether whole orders and demands can leave parts of a unit."""
+        return self.world.unmet == "partial" or self.world.random_yield or self.terms.shares is not None
 
     def unmet(self, flow: Flow) -> Array:
         """[N,O] units of the period's demand that the shelf did not serve at once."""
@@ -109,6 +119,18 @@ def states(seen: Seen) -> Array:
     """[...,W] whole numbers: the state in which this is seen."""
     columns = [seen.shelf, seen.owed[..., None], seen.outstanding[..., :-1]]
     return np.rint(np.concatenate(columns, axis=-1)).astype(np.int64)
+
+
+def refuse(problem: Problem, *further: tuple[bool, str]) -> None:
+    """ConfigError where the states of problem.columns are not all that there is to know, with what else is wrong."""
+    world = problem.world
+    wrong = [
+        *further,
+        (world.lead == "random" or world.clock != "periods", "exact solutions are for certain lead times counted in periods; simulate this one"),
+        (world.random_yield and world.columns > 1, "exact solutions would know the yield of what is on its way, which no policy sees; simulate this one"),
+    ]  # fmt: skip
+    if any(is_wrong for is_wrong, _ in wrong):
+        raise ConfigError([sentence for is_wrong, sentence in wrong if is_wrong], "the problem")
 
 
 class Bounds(tuple[float, float]):
@@ -134,7 +156,7 @@ class Chain:
 
     def values(self, tolerance: float = 1e-5, most: int = 20_000) -> tuple[Bounds, Array]:
         """The same, and [N] what it costs in all to be in a state rather than in the first one."""
-        value = np.zeros(len(self.cost))
+        value = self._solved() if len(self.cost) <= SMALL else np.zeros(len(self.cost))
         for sweep in range(most):
             after = self.cost + self.moves @ value
             gain = after - value
@@ -143,6 +165,18 @@ class Chain:
                 return bounds, after - after[0]
             value = _damped(value, gain, sweep)
         raise RuntimeError(f"the bounds are still {bounds[0]:.6g} to {bounds[1]:.6g} after {most} periods")
+
+    def _solved(self) -> Array:
+        """[N] the values by Poisson's equation, or zeros where it has not one solution; as good as their bounds."""
+        size = len(self.cost)
+        # the value of the first state is 0; in its place stands the average cost
+        system = sparse.hstack([np.ones((size, 1)), (sparse.identity(size) - self.moves).tocsc()[:, 1:]], "csc")
+        try:
+            value = splu(system).solve(self.cost)
+        except RuntimeError:
+            return np.zeros(size)
+        value[0] = 0.0
+        return value if np.isfinite(value).all() else np.zeros(size)
 
     def share(self, periods: int = 100_000, tolerance: float = 1e-10) -> Array:
         """[N] share of the time spent in each state, in the long run."""
@@ -158,6 +192,7 @@ class Chain:
 
 def chain(problem: Problem, decide: Decide, most: int = 5_000_000, begin: Array | None = None) -> Chain:
     """Steps from an empty shelf, and from the states `begin` [N,W], until no new state appears. ConfigError beyond `most` states."""
+    refuse(problem)
     code = _Code(len(problem.columns))
     codes = code.of(_begin(problem, begin))
     frontier = code.states(codes)
@@ -254,6 +289,7 @@ def solve(
     """Value iteration over `actions` [A,S], in the states that they reach from an empty shelf and from `begin` [N,W] while every
     order brings the position (on hand and due, less what is owed) into the range `position`: above it nothing is ordered, and from
     far below as much as can be. Whoever asks has to see that a wider range changes nothing (optimum.py does)."""
+    refuse(problem)
     code = _Code(len(problem.columns))
     codes = code.of(_begin(problem, begin))
     frontier = code.states(codes)
@@ -300,5 +336,5 @@ def path_costs(problem: Problem, policy: Policy, shape: tuple[int, ...], seed: i
     for t, draw in enumerate(draws):
         period = Period(*(None if field is None else np.asarray(field)[draw] for field in law.period))
         state, flow = step(world, policy, problem.terms, state, period, np)
-        total -= flow.profit * (t >= first)
+        total -= objective(world, flow) * (t >= first)
     return total / (periods - first)

@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine.exact import Outcomes, Problem, chain, outcomes, solve
+from ropewalk.systems.inventory.engine import exact
+from ropewalk.systems.inventory.engine.exact import Outcomes, Problem, chain, outcomes, path_costs, solve
 from ropewalk.systems.inventory.engine.step import Period, State, Terms, start, step
 from ropewalk.systems.inventory.engine.world import World
 
@@ -114,9 +115,51 @@ def test_a_demand_that_never_comes_leads_nowhere():
     assert set(chain(problem, capped(8, 8)).states[:, 0]) == {0, 4, 8}
 
 
-def test_what_cannot_be_solved_is_refused():
+def test_parts_of_units_are_not_rounded_away():
+    """Half of what is unmet waits: the chain would have counted 0, 2, 2, 4 for 0.5, 1.5, 2.5, 3.5 units."""
+    terms = Terms(holding=1.0, backlog=4.0, lost_sale=4.0, kept=0.5)
+    problem = Problem(World(unmet="partial", lead=(1,)), terms, outcomes(POISSON))
     with pytest.raises(ConfigError, match="simulate"):
-        Problem(World(lead="random", longest=3), Terms(holding=1.0), outcomes(POISSON))
+        chain(problem, capped(9, 9))
+    whole = Problem(World(unmet="partial", lead=(1,)), terms._replace(kept=1.0), outcomes(POISSON))
+    waits = Problem(World(unmet="backlog", lead=(1,)), terms, outcomes(POISSON))
+    policy = lambda states: np.maximum(9 - states.sum(1) + 2 * states[:, 1], 0)[:, None]  # noqa: E731
+    assert chain(whole, policy).average_cost() == chain(waits, policy).average_cost()
+
+
+def test_what_capacity_prices_charge_is_a_cost():
+    """Prices of 2 a unit in store are as 2 more of holding."""
+    law = outcomes(POISSON)
+    prices = {name: np.full(len(law.probability), 0.0) for name in ("budget_price", "inbound_price")}
+    period = law.period._replace(storage_price=np.full(len(law.probability), 2.0), **prices)
+    terms = Terms(holding=1.0, lost_sale=9.0, volume=1.0)
+    priced = Problem(World(lead=(1,), capacity=True), terms, Outcomes(period, law.probability))
+    dearer = Problem(World(lead=(1,)), terms._replace(holding=3.0), law)
+    policies = capped(12, 9), capped(9, 6)
+    for policy in policies:
+        found = chain(priced, policy).average_cost()
+        assert found.middle == pytest.approx(chain(dearer, policy).average_cost().middle, rel=1e-5)
+    on_paths = [path_costs(each, lambda seen: np.maximum(9 - seen.position, 0.0)[..., None], (50,), 1, 100) for each in (priced, dearer)]  # fmt: skip
+    np.testing.assert_allclose(*on_paths)
+
+
+def test_values_are_solved_for_as_they_are_iterated(monkeypatch):
+    found = chain(lost_sales(POISSON, 2, 9), capped(19, 6))
+    bounds, values = found.values(1e-9, 2)
+    monkeypatch.setattr(exact, "SMALL", 0)
+    again, iterated = found.values(1e-9)
+    assert bounds.middle == pytest.approx(again.middle, rel=1e-8)
+    np.testing.assert_allclose(values, iterated, atol=1e-5)
+
+
+def test_what_cannot_be_solved_is_refused():
+    random = Problem(World(lead="random", longest=3), Terms(holding=1.0), outcomes(POISSON))
+    yields = Problem(World(lead=(2,), random_yield=True), Terms(holding=1.0), outcomes(POISSON))
+    for problem in (random, yields):
+        with pytest.raises(ConfigError, match="simulate"):
+            chain(problem, capped(9, 9))
+        with pytest.raises(ConfigError, match="simulate"):
+            solve(problem, np.arange(9)[:, None], (0, 9))
     with pytest.raises(ConfigError, match="simulate"):
         chain(lost_sales(POISSON, 4, 9), capped(40, 40), most=100)
     assert isinstance(start(World(), (2,), np), State)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ropewalk.systems.inventory.engine.exact import Problem
-from ropewalk.systems.inventory.engine.step import Flow, Seen, Terms, times
+from ropewalk.systems.inventory.engine.step import Flow, Period, Seen, Terms, times
 from ropewalk.systems.inventory.engine.world import World
 
 Array = Any
@@ -47,9 +47,11 @@ def unsold(problem: Problem, size: int) -> Unsold:
     return Unsold(jnp.asarray(units, jnp.float32), jnp.float32(demand @ chance))
 
 
-def known(world: World) -> bool:
-    """Whether the expectation is: sales lost, and of goods that perish either the oldest or the freshest first."""
-    return world.unmet == "lost" and world.issuing != "mixed" and (world.life != 1)
+def known(world: World, period: Period) -> bool:
+    """Whether the expectation is: sales lost, of goods that perish either the oldest or the freshest first, and periods that last alike
+    and bring all that was ordered."""
+    alike = period.elapsed is None and not world.random_yield
+    return world.unmet == "lost" and world.issuing != "mixed" and world.life != 1 and alike
 
 
 def profit(world: World, terms: Terms, table: Unsold, seen: Seen, flow: Flow, hair: Array | float = 0.0) -> Array:

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from ropewalk.systems.inventory.engine import exact, expected
-from ropewalk.systems.inventory.engine.step import State, Terms, step
+from ropewalk.systems.inventory.engine.step import Period, State, Terms, step
 from ropewalk.systems.inventory.engine.world import World
 
 TERMS = Terms(holding=1.0, lost_sale=9.0, waste=5.0, unit_cost=np.array([2.0]))
@@ -41,5 +41,9 @@ def test_between_whole_units_and_beyond_the_table_it_is_a_line():
 
 
 def test_it_is_not_claimed_where_it_is_not_known():
-    assert not expected.known(World(unmet="backlog"))
-    assert not expected.known(World(life=3, issuing="mixed"))
+    period = Period(np.array([1.0]))
+    assert expected.known(World(), period)
+    assert not expected.known(World(unmet="backlog"), period)
+    assert not expected.known(World(life=3, issuing="mixed"), period)
+    assert not expected.known(World(random_yield=True), period)
+    assert not expected.known(World(), period._replace(elapsed=np.array([2.0])))

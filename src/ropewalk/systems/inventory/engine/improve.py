@@ -25,7 +25,8 @@ from scipy.stats import norm
 
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine.box import Box, as_seen, visited_by
-from ropewalk.systems.inventory.engine.exact import Decide, Problem
+from ropewalk.systems.inventory.engine.classic_cost import number
+from ropewalk.systems.inventory.engine.exact import Decide, Problem, refuse
 from ropewalk.systems.inventory.engine.pairs import Game, Pairs, visits
 from ropewalk.systems.inventory.engine.step import State, start
 
@@ -78,6 +79,11 @@ def improve(
     """A better policy where there are pairs enough for the states of its box; where there are too few for a state its order stays
     (docs/decisions/0026). `look` gets each round and its policy. ConfigError where the box is too large to begin with; where it comes to
     that, the policy is the last one that fitted."""
+    refuse(
+        problem,
+        (problem.parts, "orders are improved where stock is counted in whole units"),
+        (max(number(problem.terms.pack), 1.0) > 1.0 or number(problem.terms.min_order) > 0.0, "orders are improved by single units, without packs and a least order"),
+    )  # fmt: skip
     settings, world = settings or Settings(), replace(problem.world, lots=False)
     box = visited_by(policy, problem, settings.most, seed)
     found = Improved(policy, box, _table(policy, box))

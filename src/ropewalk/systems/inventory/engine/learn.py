@@ -39,12 +39,12 @@ import numpy as np
 
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine import expected
-from ropewalk.systems.inventory.engine.classic_cost import lead_times
+from ropewalk.systems.inventory.engine.classic_cost import lead_times, number
 from ropewalk.systems.inventory.engine.correction import Learned, Rule, nearest, order, rule_of
 from ropewalk.systems.inventory.engine.exact import Problem
 from ropewalk.systems.inventory.engine.muon import muon
 from ropewalk.systems.inventory.engine.network import OPTIONS, Weights, weights_of
-from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, start, step
+from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, objective, start, step
 from ropewalk.systems.inventory.engine.world import World
 
 Array = Any
@@ -121,7 +121,7 @@ def learn(
     look: Callable[[int, float, Learned], None] | None = None,
 ) -> Learned:  # fmt: skip
     """The policy after all steps. `look` gets the steps done, the CPU-seconds of the training so far with compiling (not those
-    that `look` takes itself), and the policy, after every chunk."""
+    that `look` takes itself), and the policy, after every chunk. ConfigError where slopes do not show what an order costs."""
     begun, spent = time.process_time(), 0.0
     settings = fitted(settings or Settings(), problem)
     world, course = _prepared(problem)
@@ -163,9 +163,24 @@ def learn_all(
     ]
 
 
+def refuse(problem: Problem) -> None:
+    """ConfigError where a policy would be learned as if something were not there."""
+    world, terms = problem.world, problem.terms
+    wrong = [
+        (world.lead == "random" or world.clock != "periods", "a policy is learned for certain lead times counted in periods (for orders that cross: crossing.py)"),
+        (number(terms.order_cost) > 0.0, "a policy is learned without order cost, which slopes do not see; tune (s, S) or (R, Q)"),
+        (max(number(terms.pack), 1.0) > 1.0 or number(terms.min_order) > 0.0, "a policy is learned without packs and a least order, which slopes do not see; tune a rule"),
+        (world.discounts, "a policy is learned without discounts, which slopes do not see; tune a rule"),
+        (world.random_yield, "a policy is learned without random yields; tune a rule"),
+    ]  # fmt: skip
+    if any(is_wrong for is_wrong, _ in wrong):
+        raise ConfigError([sentence for is_wrong, sentence in wrong if is_wrong], "the problem")
+
+
 def _prepared(problem: Problem, size: int = 0, units: int = 0) -> tuple[World, Course]:
     """The world without rounding, which is the learner's own here, and the instance as arrays, the outcomes filled up
     to `size` with impossible ones."""
+    refuse(problem)
     world, law = problem.world, problem.outcomes
     fill = max(size, len(law.probability)) - len(law.probability)
     cumulative = np.concatenate([np.cumsum(law.probability)[:-1], np.ones(fill)])
@@ -308,9 +323,9 @@ def _cost(
         if period.fifo is not None:
             period = period._replace(fifo=period.fifo - 0.5 * hair)
         state, flow = step(world, policy, course.terms, state, period)
-        if not expected.known(world):
-            return state, flow.profit
-        return state, expected.profit(world, course.terms, course.table, shown_to[-1], flow, hair)
+        if expected.known(world, period):
+            flow = flow._replace(profit=expected.profit(world, course.terms, course.table, shown_to[-1], flow, hair))
+        return state, objective(world, flow)
 
     state, profit = jax.lax.scan(one, state, (periods, lasts))
     return -profit.mean(), State(*(jnp.where(rounds, jnp.round(part), part) for part in state))

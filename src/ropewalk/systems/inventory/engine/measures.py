@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ropewalk.systems.inventory.engine.exact import Chain, Problem
-from ropewalk.systems.inventory.engine.step import Flow, Period, Policy, start, step
+from ropewalk.systems.inventory.engine.step import Flow, Period, Policy, objective, start, step
 
 Array = Any  # a number, or an array of them
 
@@ -68,7 +68,7 @@ def _columns(problem: Problem, flow: Flow, demand: Array | None = None) -> list[
     units = problem.outcomes.period.demand if demand is None else demand
     unmet = problem.unmet(flow) if demand is None else np.minimum(flow.owed + flow.lost, demand)
     each = [
-        -flow.profit,
+        -objective(problem.world, flow),
         units,
         unmet,
         flow.left,

@@ -4,7 +4,8 @@ is begun.
 Where sales are lost, goods keep and costs are proportional, the range is Morton's: nothing above the newsvendor quantile of the
 lead time's and the period's demand, and no order above that of one period's (Morton, SIAM Review 11(4), 1969; Zipkin, Old
 and new methods for lost-sales inventory systems, Operations Research 56(5), 2008). Elsewhere it is a guess that is widened until
-the optimum, in the long run, touches no end of it.
+the optimum, in the long run and in the states that were asked for, touches no end of it: none of its orders is the largest, goes up to
+the greatest position, or is placed because the position was below the least.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine.classic_cost import (
     critical_ratio,
     folded,
+    greatest_break,
     lead_times,
     newsvendor_level,
     number,
     setting_of,
 )
-from ropewalk.systems.inventory.engine.exact import Array, Chain, Problem, Solution, chain, solve
+from ropewalk.systems.inventory.engine.exact import Array, Chain, Problem, Solution, chain, refuse, solve
 from ropewalk.systems.inventory.engine.positions import Positions, as_positions, positions
 
 BYTES, BESIDE = (
@@ -57,6 +59,7 @@ def optimum(
 ) -> Optimum:
     """ConfigError where it would take more than `memory` bytes. `begin` [N,W]: states that it must hold besides those that
     follow from an empty shelf."""
+    refuse(problem)
     if endless(problem):
         raise ConfigError(
             [
@@ -77,12 +80,14 @@ def optimum(
         except RuntimeError as error:
             raise ConfigError([f"value iteration does not settle: {error}"], "the problem") from None
         best = chain(small, solution.decide)
-        wider = _wider(problem, found, best)
+        wider = _wider(problem, found, best, solution, begin)
         if found.proven or wider == found:
             return Optimum(small, solution, best, found, tried)
         found = wider
+    low, high = found.position
     raise ConfigError(
-        [f"the optimum still orders up to {found.position[1]} units, the end of the range"], "the problem"
+        [f"the optimum still touches an end of the range: orders of {found.most}, positions {low} to {high}"],
+        "the problem",
     )
 
 
@@ -97,7 +102,7 @@ def size(problem: Problem, found: Range) -> tuple[int, int]:
     """At most so many states, and orders in them: counted, not made. What is owed is bounded by the demand of all periods until an
     order can arrive; beside it on the shelf is at most what came just now."""
     world, (low, high) = problem.world, found.position
-    leads, total = lead_times(problem), sum(found.most)
+    leads, total = [lead + world.shipments[-1] for lead in lead_times(problem)], sum(found.most)
     demand = int(problem.outcomes.period.demand.max())
     owed = (max(leads) + 1) * demand - low if world.unmet != "lost" else 0
     sums = np.ones(1)  # ways to come to 0, 1, 2, ... units above -owed
@@ -137,16 +142,16 @@ def orders_of(problem: Problem, found: Range) -> Array:
 
 def _first(problem: Problem) -> Range:
     world, terms, ratio = problem.world, problem.terms, critical_ratio(problem)
-    lead, plain = max(lead_times(problem)), number(terms.order_cost) == 0.0 and world.sources == 1 and not world.life
+    lead = max(lead_times(problem))
     most = [int(np.max(terms.max_order))] if terms.max_order is not None else []
-    if plain and world.unmet == "lost" and _pack(problem) == 1 and number(terms.min_order) == 0.0:
+    if _plain(problem):
         largest = max(newsvendor_level(problem, 1, ratio), 1)
         proven = (min([largest, *most]),), (0, max(newsvendor_level(problem, lead + 1, ratio), 1))
         return Range(*proven, proven=True)
     law = setting_of(problem).law
     mean, holding = law @ np.arange(len(law)), max(number(terms.holding), 1e-9)
     harris = math.ceil(2.0 * math.sqrt(2.0 * number(terms.order_cost) * mean / holding))
-    batch = max(min(harris, 20 * len(law)), int(number(terms.min_order)), _pack(problem) - 1)
+    batch = max(min(harris, 20 * len(law)), int(number(terms.min_order)), _pack(problem) - 1, greatest_break(problem))
     if isinstance(problem, Positions):
         high = int(np.searchsorted(np.cumsum(problem.covered), ratio)) + batch
     else:
@@ -158,20 +163,33 @@ def _first(problem: Problem) -> Range:
     return Range(tuple(min([units, *most]) for units in each), (0, high), proven=False)
 
 
-def _wider(problem: Problem, found: Range, best: Chain) -> Range:
+def _plain(problem: Problem) -> bool:
+    """Whether Morton's range holds: sales lost, goods that keep, orders of any size at a price a unit that come at once and whole, and
+    periods that differ in their demand alone."""
+    world, terms, period = problem.world, problem.terms, problem.outcomes.period
+    each = number(terms.order_cost) == 0.0 and number(terms.min_order) == 0.0 and _pack(problem) == 1
+    orders = each and world.sources == 1 and world.shipments == (0,) and not world.random_yield and not world.discounts
+    alike = not world.review and not world.capacity and period.elapsed is None
+    alike = alike and (period.price is None or np.ptp(np.asarray(period.price)) == 0.0)
+    return orders and alike and world.unmet == "lost" and not world.life
+
+
+def _wider(problem: Problem, found: Range, best: Chain, solution: Solution, begin: Array | None) -> Range:
     """The range, wider where the optimum touches its ends."""
     (low, high), comes = found.position, best.share() > 1e-12
     states, orders = best.states[comes], best.orders[comes]
-    after = states.sum(1) - 2 * states[:, problem.world.lives] + orders.sum(1)
+    if begin is not None:
+        states, orders = np.r_[states, begin], np.r_[orders, solution.decide(begin)]
+    before = states.sum(1) - 2 * states[:, problem.world.lives]
     placed = orders.sum(1) > 0
+    pack, largest = _pack(problem), orders_of(problem, found).max(0)
     cap = math.inf if problem.terms.max_order is None else float(np.max(problem.terms.max_order))
-    step = lambda end: max(_pack(problem), 2, abs(end) // 4)  # noqa: E731
-    if (placed & (after >= high)).any():
+    step = lambda end: max(pack, 2, abs(end) // 4)  # noqa: E731
+    if (placed & (before + orders.sum(1) + pack > high)).any():
         high += step(high)
-    if problem.world.unmet != "lost" and (placed & (after <= low)).any():
-        low -= step(low)
+    low = min(low, int(before.min()))
     most = tuple(
-        min(m + step(m), cap) if m < cap and (orders[:, s] >= m).any() else m for s, m in enumerate(found.most)
+        min(m + step(m), cap) if m < cap and (orders[:, s] >= largest[s]).any() else m for s, m in enumerate(found.most)
     )
     return Range(tuple(int(m) for m in most), (low, high), proven=False)
 

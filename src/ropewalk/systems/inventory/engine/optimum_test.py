@@ -1,14 +1,17 @@
 """Optima are those that were published, in a range that is wide enough, and what is too large is refused before it is begun."""
 
+from dataclasses import replace
+
+import jax
 import numpy as np
 import pytest
 
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine import optimum as module
-from ropewalk.systems.inventory.engine.exact import Problem, chain, outcomes, solve
+from ropewalk.systems.inventory.engine.exact import Outcomes, Problem, chain, outcomes, solve
 from ropewalk.systems.inventory.engine.laws import law
 from ropewalk.systems.inventory.engine.optimum import memory_of, optimum, orders_of, size
-from ropewalk.systems.inventory.engine.positions import Positions
+from ropewalk.systems.inventory.engine.positions import Positions, as_positions
 from ropewalk.systems.inventory.engine.step import Terms
 from ropewalk.systems.inventory.engine.world import World
 
@@ -94,6 +97,72 @@ def test_what_is_too_large_is_refused_before_it_is_begun(monkeypatch):
         ConfigError, match=r"up to [\d,]+ states .* GB; 4 GB are allowed \(--memory-gb\). `tune` and `compare`"
     ):
         optimum(lost("geometric:20", 6, 19))
+
+
+def test_an_order_that_is_dear_waits_until_much_is_owed():
+    """(s, S) is optimal with an order cost (Scarf 1960), and s may be far below 0: every order of a better policy is forced where the
+    range begins at 0. By a plain search over all (s, S): (-9, 11), 10.063."""
+    found = optimum(waits("poisson:2", 0, 1, 50.0))
+    assert found.solution.cost.middle == pytest.approx(10.0635, abs=2e-4)
+    often = found.chain.share() > 1e-6
+    position = (found.chain.states[:, 0] - found.chain.states[:, 1])[often]
+    placed = found.chain.orders[often, 0] > 0
+    assert (position[placed].max(), position[~placed].min()) == (-9, -8)
+
+
+def test_packs_and_the_largest_order_that_is_tried():
+    """Packs of 2 and a first guess of 5 units: no order is 5, so 4 is the largest."""
+    terms = Terms(holding=1.0, lost_sale=9.0, order_cost=np.array([1.0]), pack=np.array([2.0]))
+    found = optimum(Problem(World(lead=(0,)), terms, outcomes(np.full(4, 0.25))))
+    wide = solve(found.problem, np.arange(0, 24, 2)[:, None], (0, 30))
+    assert found.solution.cost.middle == pytest.approx(wide.cost.middle, rel=1e-5)
+
+
+@pytest.mark.parametrize("owed", [30, 60])
+def test_from_far_below_the_order_is_the_best_one(owed):
+    """All of it and more at once: with an order cost it pays to order for two periods."""
+    problem = waits("poisson:3", 1, 9, 9.0)
+    begin = np.array([[0, owed]])
+    found = optimum(problem, begin=begin)
+    order = int(found.solution.decide(as_positions(begin))[0, 0])
+    usual = optimum(problem)
+    level = (usual.chain.states[:, 0] - usual.chain.states[:, 1] + usual.chain.orders[:, 0])[
+        usual.chain.share() > 1e-9
+    ].max()
+    assert order - owed == level, "Scarf 1960: up to S from everywhere below s"
+
+
+def test_a_range_is_proven_only_where_it_is():
+    """Each of these is better with larger orders than Morton's range allows, or with a longer wait."""
+    law_, base = outcomes(law("poisson:3").probability()), Terms(holding=1.0, lost_sale=9.0)
+    ways = len(law_.probability)
+
+    def with_chance(**fields):
+        twice = jax.tree.map(lambda column: np.concatenate([column, column]), law_.period)
+        return Outcomes(twice._replace(**fields), np.concatenate([law_.probability, law_.probability]) / 2)
+
+    half = np.r_[np.zeros(ways), np.ones(ways)]
+    problems = [
+        Problem(World(lead=(0,), random_yield=True), base, with_chance(yields=half[:, None, None])),
+        Problem(World(lead=(1,), review=True), base, with_chance(review=half)),
+        Problem(World(lead=(0,), discounts=True), base._replace(unit_cost=np.array([4.0]), breaks=np.array([[10.0]]), rebates=np.array([[0.5]])), law_),
+    ]  # fmt: skip
+    for problem in problems:
+        found = optimum(problem)
+        wide = found.range._replace(
+            most=tuple(m + 6 for m in found.range.most), position=(0, found.range.position[1] + 8)
+        )
+        again = solve(problem, orders_of(problem, wide), wide.position)
+        assert not found.range.proven
+        assert found.solution.cost.middle == pytest.approx(again.cost.middle, rel=2e-5)
+
+
+def test_one_shipment_that_comes_later_is_a_longer_lead_time():
+    later = lost("poisson:3", 0, 9, shares=np.array([1.0]))
+    later = replace(later, world=World(lead=(0,), shipments=(2,)))
+    assert optimum(later).solution.cost.middle == pytest.approx(
+        optimum(lost("poisson:3", 2, 9)).solution.cost.middle, rel=2e-5
+    )
 
 
 def test_states_that_are_asked_for_are_held():

@@ -16,7 +16,7 @@ import numpy as np
 from ropewalk.systems.inventory.engine import expected
 from ropewalk.systems.inventory.engine.box import Box
 from ropewalk.systems.inventory.engine.exact import Problem
-from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, step
+from ropewalk.systems.inventory.engine.step import Period, Seen, State, Terms, objective, step
 from ropewalk.systems.inventory.engine.world import World
 
 Array = Any
@@ -106,7 +106,7 @@ def visits(
 
     def one(state: State, period: Period) -> tuple[State, Array]:
         state, flow = step(world, policy, game.terms, state, period)
-        return state, flow.profit.mean()
+        return state, objective(world, flow).mean()
 
     def stretch(state: State, key: Array) -> tuple[State, tuple[State, Array]]:
         state, profits = jax.lax.scan(one, state, _drawn(game, key, (periods, len(state.owed))))
@@ -137,9 +137,9 @@ def _followed(
             return units.at[1].add(change * first)
 
         state, flow = step(world, policy, game.terms, carry[0], period)
-        profit = flow.profit
-        if expected.known(world):
-            profit = expected.profit(world, game.terms, game.unsold, shown[0], flow)
+        if expected.known(world, period):
+            flow = flow._replace(profit=expected.profit(world, game.terms, game.unsold, shown[0], flow))
+        profit = objective(world, flow)
         return (state, carry[1] + profit[0] - profit[1]), None
 
     change = jnp.where((row < 0)[:, None], 0.0, change)

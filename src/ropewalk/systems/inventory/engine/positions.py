@@ -41,10 +41,12 @@ class Positions(Problem):
 
 
 def positions(problem: Problem) -> Positions | None:
-    """The problem as positions, or None where it is not one: sales that are lost, goods that perish, two sources, shipments."""
-    world = problem.world
+    """The problem as positions, or None where it is not one: sales that are lost, goods that perish, two sources, shipments, capacity,
+    and periods that differ in more than their demand and whether there is a review."""
+    world, period = problem.world, problem.outcomes.period
     one = world.sources == 1 and world.shipments == (0,) and isinstance(world.lead, tuple) and not world.random_yield
-    if not one or world.unmet != "backlog" or world.life:
+    alike = period.price is None and period.elapsed is None and not world.capacity
+    if not one or not alike or world.unmet != "backlog" or world.life:
         return None
     lead, law = (
         int(world.lead[0]),

@@ -166,6 +166,11 @@ def step(
     return State(shelf, owed, due), Flow(received, units, lines, served, lost, owed, left, wasted, profit, shadow)
 
 
+def objective(world: World, flow: Flow) -> Array:
+    """[...] USD: what a policy is to make greatest, the profit less what capacity prices charge."""
+    return flow.profit - flow.shadow if world.capacity else flow.profit
+
+
 def closing(terms: Terms, state: State) -> Array:
     """[...] USD: what is left is worth at the end."""
     due = state.due.sum((-1, -2)) if state.due.ndim == state.shelf.ndim + 1 else state.due.sum(-1)
