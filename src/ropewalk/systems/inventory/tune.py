@@ -7,6 +7,7 @@ Letters: G grid points, D parameters of the rule, I items, T periods.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
@@ -22,17 +23,17 @@ from ropewalk.systems.inventory.rules import Known, policy_of
 
 Array = np.ndarray
 
-# Bounds of each parameter: z from below the mean to far out; a cap of 1/2 to 8 periods of demand; an order quantity of
-# nothing to three times Harris's.
-GRIDS: dict[str, tuple[tuple[float, float], ...]] = {
-    "base-stock": ((-1.0, 5.0),),
-    "capped base-stock": ((-1.0, 5.0), (0.5, 8.0)),
-    "(s, S)": ((-1.0, 4.0), (0.0, 3.0)),
-    "newsvendor": ((-1.0, 5.0),),
-    "(s, S) on forecast": ((-1.0, 4.0), (0.0, 3.0)),
+# Bounds of each parameter, and points between them: z from hardly any stock, for margins that are thin, to far out; a cap of 1/2 to 8
+# periods of demand; an order quantity of nothing to three times Harris's.
+GRIDS: dict[str, tuple[tuple[float, float, int], ...]] = {
+    "base-stock": ((-4.0, 5.0, 37),),
+    "capped base-stock": ((-4.0, 5.0, 13), (0.5, 8.0, 9)),
+    "(s, S)": ((-3.5, 4.0, 13), (0.0, 3.0, 9)),
+    "newsvendor": ((-4.0, 5.0, 37),),
+    "(s, S) on forecast": ((-3.5, 4.0, 13), (0.0, 3.0, 9)),
 }
-POINTS = {1: 25, 2: 9}  # points along each axis, by the number of axes
 REFINEMENTS = 2
+FINER = {1: 25, 2: 9}  # points along each axis of a refinement, by the number of axes
 FIRST = 4  # periods: before that an item's own history says nothing about it
 
 
@@ -60,9 +61,9 @@ def _profits(rule: str, grid: Array, terms: Terms, state: State, periods: Period
     return jax.lax.map(lambda point: total_profit(policy_of(rule, point, jnp), terms, state, periods), grid)
 
 
-def axes(low: Array, high: Array) -> Array:
-    """[G,D] all points of a regular grid."""
-    ticks = [np.linspace(a, b, POINTS[len(low)]) for a, b in zip(low, high, strict=True)]
+def axes(low: Array, high: Array, points: Sequence[int]) -> Array:
+    """[G,D] all points of a regular grid, so many along each axis."""
+    ticks = [np.linspace(*each) for each in zip(low, high, points, strict=True)]
     return np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1).reshape(-1, len(low))
 
 
@@ -79,20 +80,20 @@ def groups(known: Known, count: int = 4) -> Array:
 def tune(rule: str, records: Panel, known: Known, scopes: tuple[str, ...] = ("shared", "group", "item")) -> list[Tuned]:
     """The rule with its best parameters of each scope. `records` and `known` [T,I,...] hold the training weeks only."""
     replayed = _inputs(records, known)
-    low, high = (np.array(bound, float) for bound in zip(*GRIDS[rule], strict=True))
-    points = axes(low, high)
+    low, high, along = (np.array(bound) for bound in zip(*GRIDS[rule], strict=True))
+    points, finer = axes(low, high, along.tolist()), FINER[len(low)]
     size = records.shape[0]
     every = np.repeat(points[:, None, :], size, axis=1)  # of one shape with what follows, so that JAX compiles once
     profits = _each(rule, every, replayed)
     member = {"shared": np.zeros(size, int), "group": groups(known), "item": np.arange(size)}
     best = {scope: points[_best(profits, member[scope])] for scope in scopes}
-    width = (high - low) / (POINTS[len(low)] - 1)
+    width = (high - low) / (along - 1)
     for _ in range(REFINEMENTS):
         for scope in scopes:
-            near = np.maximum(axes(-width, width)[:, None, :] + best[scope], low)
+            near = np.maximum(axes(-width, width, [finer] * len(low))[:, None, :] + best[scope], low)
             chosen = _best(_each(rule, near, replayed), member[scope])
             best[scope] = near[chosen, np.arange(size)]
-        width = width * 2.0 / (POINTS[len(low)] - 1)
+        width = width * 2.0 / (finer - 1)
     return [Tuned(rule, scope, best[scope].astype(np.float32)) for scope in scopes]
 
 

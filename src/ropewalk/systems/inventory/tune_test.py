@@ -40,6 +40,18 @@ def test_a_shared_parameter_is_as_good_as_a_fine_search(setting):
     assert found >= fine - 2e-3 * abs(fine)
 
 
+def test_where_a_margin_is_thin_the_best_level_is_far_below_the_mean(setting):
+    """Goods that earn 0.2 a unit and cost 0.3 a period to hold."""
+    records = toy_panel(
+        24, 30, seed=4, unit_cost=np.full(24, 2.8), holding_usd=np.full(24, 0.3), order_cost_usd=np.zeros(24)
+    )
+    known = forecast.known(fit(records, 30, steps=60, size=256), records, 0, 30)
+    found = tune("base-stock", records, known, ("shared",))[0]
+    assert found.parameters[0, 0] < -1.2
+    least = Tuned("base-stock", "shared", np.full((24, 1), -1.0, np.float32))
+    assert profit(found, records, known) > profit(least, records, known)
+
+
 @pytest.mark.parametrize("rule", ["(s, S)", "(s, S) on forecast"])
 def test_more_freedom_earns_more_on_the_weeks_tuned_on(setting, rule):
     from ropewalk.systems.inventory.panel import take_periods

@@ -2,6 +2,7 @@
 
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -22,6 +23,9 @@ from ropewalk.systems.inventory.engine.classic_cost import (
 )
 from ropewalk.systems.inventory.engine.classic_tune import SEARCHES, tune, tune_simulated
 from ropewalk.systems.inventory.engine.exact import Outcomes, Problem, chain, outcomes
+from ropewalk.systems.inventory.engine.laws import law
+from ropewalk.systems.inventory.engine.optimum import optimum
+from ropewalk.systems.inventory.engine.positions import positions
 from ropewalk.systems.inventory.engine.step import Period, Seen, Terms
 from ropewalk.systems.inventory.engine.world import World
 
@@ -174,6 +178,74 @@ def test_walking_in_the_level_finds_what_trying_every_level_finds(policy):
     every = [gap(level, size) for level in range(9) for size in range(1, 9)]
     assert found.cost.middle == pytest.approx(min(average_cost(problem, policy, p).middle for p in every), rel=1e-5)
     assert found.cost.middle >= tune(problem, "(s, S)").cost.middle * (1 - 1e-5), "(s, S) is the best of all policies"
+
+
+@pytest.mark.parametrize(
+    ("mean", "order_cost", "backlog", "policy", "parameters", "cost"),
+    [(2, 50.0, 1.0, "(s, S)", (-9, 11), 10.0635), (2, 50.0, 1.0, "(R, Q)", (-9, 21), 10.0952), (5, 64.0, 2.0, "(s, S)", (-6, 23), 20.8122)],
+)  # fmt: skip
+def test_where_waiting_is_cheap_the_best_level_is_below_nothing(mean, order_cost, backlog, policy, parameters, cost):
+    """The best of a plain search over all levels from -16 on."""
+    found = tune(positions(fixed_cost(mean, order_cost, backlog)), policy)
+    assert (found.parameters, found.cost.middle) == (parameters, pytest.approx(cost, abs=2e-4))
+
+
+def test_a_dear_second_source_waits_until_much_is_owed():
+    terms = Terms(unit_cost=np.array([0.0, 12.0]), holding=1.0, backlog=3.0)
+    problem = Problem(
+        World(unmet="backlog", lead=(2, 0), sources=2), terms, outcomes(law("poisson:1").probability(), tail=1e-5)
+    )
+    found = tune(problem, "dual index")
+    assert found.parameters[0] < 0
+    assert found.cost.middle == pytest.approx(average_cost(problem, "dual index", (-14, 4)).middle, rel=1e-5)
+
+
+def test_a_large_order_is_found_in_few_trials():
+    """Holding is cheap, orders are dear: Harris's quantity is 174, and 352 sizes would be tried one after the other."""
+    terms = Terms(holding=0.01, lost_sale=9.0, order_cost=np.array([50.0]))
+    problem = Problem(World(lead=(0,)), terms, outcomes(law("poisson:3").probability()))
+    found = tune(problem, "(s, S)")
+    assert found.tried < 100
+    assert found.cost.middle == pytest.approx(optimum(problem).solution.cost.middle, rel=1e-5), (
+        "(s, S) is optimal: no lead time"
+    )
+
+
+def test_what_perishes_is_not_ordered_for_longer_than_it_lives():
+    terms = Terms(lost_sale=9.0, waste=5.0, order_cost=np.array([8.0]))
+    problem = Problem(World(life=3, lead=(0,)), terms, outcomes(law("poisson:3").probability(), tail=1e-6))
+    found = tune(problem, "(s, S)")
+    assert found.tried < 200, "without holding cost Harris's quantity has no end"
+    assert found.parameters[1] <= law("poisson:3").over(3).ppf(1 - 1e-6)
+
+
+def test_discounts_are_worth_a_larger_order():
+    """Half the price from ten units on, and no order cost: Harris's quantity would be none."""
+    terms = Terms(
+        holding=1.0, lost_sale=9.0, unit_cost=np.array([4.0]), breaks=np.array([[10.0]]), rebates=np.array([[0.5]])
+    )
+    problem = Problem(World(lead=(0,), discounts=True), terms, outcomes(law("poisson:3").probability()))
+    found, best = tune(problem, "(R, Q)"), optimum(problem).solution.cost.middle
+    assert found.parameters == (2, 10)
+    assert best * (1 - 1e-5) <= found.cost.middle < best * 1.01
+
+
+def test_random_lead_times_are_tuned_by_simulation():
+    """Of backlog a lead time of 1 or 3, by chance, has at least the cost of the certain 2."""
+    once = outcomes(law("poisson:3").probability())
+    ways = len(once.probability)
+    period = Period(np.tile(once.period.demand, 2), lead=np.repeat([1.0, 3.0], ways)[:, None])
+    both = Outcomes(period, np.tile(once.probability, 2) / 2)
+    terms = Terms(holding=1.0, backlog=9.0)
+    problem = Problem(World(unmet="backlog", lead="random", longest=3), terms, both)
+    found = tune_simulated(problem, "base-stock", paths=100, periods=300, final=300)
+    certain = tune(Problem(World(unmet="backlog", lead=(2,)), terms, once), "base-stock")
+    assert found.parameters > certain.parameters
+    assert found.cost.middle > certain.cost.middle
+    with pytest.raises(ConfigError, match="simulate"):
+        tune(problem, "base-stock")
+    with pytest.raises(ConfigError, match="lead times are random"):
+        tune_simulated(replace(problem, world=World(lead="random", longest=3)), "projected")
 
 
 def test_a_projected_level_in_eighths_is_as_good_as_any_near_it():

@@ -23,7 +23,8 @@ from ropewalk.systems.inventory.engine.world import World
 
 Array = np.ndarray
 PATIENCE = 200  # sweeps
-SMALL = 1_000  # states of a chain whose values are solved for before they are iterated
+SMALL = 1_000  # states of a chain that is solved for before it is iterated
+HOWARD = 30  # sweeps at most that end with the values of the best policy so far
 Decide = Callable[[Array], Array]
 """States [N,W] -> orders [N,S], both whole numbers; the columns of a state are those of `Problem.columns`."""
 
@@ -156,7 +157,7 @@ class Chain:
 
     def values(self, tolerance: float = 1e-5, most: int = 20_000) -> tuple[Bounds, Array]:
         """The same, and [N] what it costs in all to be in a state rather than in the first one."""
-        value = self._solved() if len(self.cost) <= SMALL else np.zeros(len(self.cost))
+        value = _solved(self.moves, self.cost) if len(self.cost) <= SMALL else np.zeros(len(self.cost))
         for sweep in range(most):
             after = self.cost + self.moves @ value
             gain = after - value
@@ -166,21 +167,11 @@ class Chain:
             value = _damped(value, gain, sweep)
         raise RuntimeError(f"the bounds are still {bounds[0]:.6g} to {bounds[1]:.6g} after {most} periods")
 
-    def _solved(self) -> Array:
-        """[N] the values by Poisson's equation, or zeros where it has not one solution; as good as their bounds."""
-        size = len(self.cost)
-        # the value of the first state is 0; in its place stands the average cost
-        system = sparse.hstack([np.ones((size, 1)), (sparse.identity(size) - self.moves).tocsc()[:, 1:]], "csc")
-        try:
-            value = splu(system).solve(self.cost)
-        except RuntimeError:
-            return np.zeros(size)
-        value[0] = 0.0
-        return value if np.isfinite(value).all() else np.zeros(size)
-
     def share(self, periods: int = 100_000, tolerance: float = 1e-10) -> Array:
         """[N] share of the time spent in each state, in the long run."""
-        share = np.full(len(self.cost), 1.0 / len(self.cost))
+        size = len(self.cost)
+        share = _solved(self.moves, np.eye(1, size)[0], "T") if size <= SMALL else np.zeros(size)
+        share = np.maximum(share, 0.0) / share.sum() if share.sum() > 0.5 else np.full(size, 1.0 / size)
         back = self.moves.T.tocsr()
         for sweep in range(periods):
             after = back @ share
@@ -188,6 +179,20 @@ class Chain:
                 break
             share = after if sweep < PATIENCE else 0.5 * (share + after)  # a policy may go in circles
         return after
+
+
+def _solved(moves: sparse.csr_matrix, right: Array, way: str = "N") -> Array:
+    """[N] the values of a chain whose costs are `right` (Poisson's equation: the first is 0, with the average cost in its place), or with
+    `way` "T" and 1, 0, 0, ... the shares of its states; zeros where there is not one solution. As good as what is found from them."""
+    size = moves.shape[0]
+    system = sparse.hstack([np.ones((size, 1)), (sparse.identity(size) - moves).tocsc()[:, 1:]], "csc")
+    try:
+        found = splu(system).solve(np.asarray(right, float), way)
+    except RuntimeError:
+        return np.zeros(size)
+    if way == "N":
+        found[0] = 0.0
+    return found if np.isfinite(found).all() else np.zeros(size)
 
 
 def chain(problem: Problem, decide: Decide, most: int = 5_000_000, begin: Array | None = None) -> Chain:
@@ -286,7 +291,7 @@ def solve(
     problem: Problem, actions: Array, position: tuple[int, int], tolerance: float = 1e-5, most: int = 20_000,
     begin: Array | None = None,
 ) -> Solution:  # fmt: skip
-    """Value iteration over `actions` [A,S], in the states that they reach from an empty shelf and from `begin` [N,W] while every
+    """Value iteration over `actions` [A,S] (of few states policy iteration, Howard 1960), in the states that they reach from an empty shelf and from `begin` [N,W] while every
     order brings the position (on hand and due, less what is owed) into the range `position`: above it nothing is ordered, and from
     far below as much as can be. Whoever asks has to see that a wider range changes nothing (optimum.py does)."""
     refuse(problem)
@@ -322,6 +327,16 @@ def solve(
             chosen = least[np.unique(at[least], return_index=True)[1]]
             return Solution(bounds, code.states(codes), actions[action[chosen]], best - best[0], sweep)
         value = _damped(value, gain, sweep)
+        if len(codes) <= SMALL and sweep <= HOWARD:
+            chosen = np.flatnonzero(each == best[at])
+            chosen = chosen[np.unique(at[chosen], return_index=True)[1]]
+            ways = np.arange(0, follows[chosen].size + 1, follows.shape[1])
+            weights = np.tile(problem.outcomes.probability, len(codes))
+            found = _solved(
+                sparse.csr_matrix((weights, follows[chosen].ravel(), ways), shape=(len(codes), len(codes))),
+                cost[chosen],
+            )
+            value = found if found.any() else value
     raise RuntimeError(f"the bounds are still {bounds[0]:.6g} to {bounds[1]:.6g} after {most} periods")
 
 

@@ -1,5 +1,7 @@
 """A policy is improved from simulated pairs: exact costs say by how much."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -91,6 +93,14 @@ def test_a_table_grows_with_the_states_that_a_better_policy_visits():
 def test_too_large_a_box_is_refused():
     with pytest.raises(ConfigError, match="at most 10 fit a table"):
         improve.improve(PROBLEM, base_stock, Settings(most=10))
+
+
+def test_what_is_not_counted_in_single_units_is_refused():
+    with pytest.raises(ConfigError, match="single units"):
+        improve.improve(replace(PROBLEM, terms=PROBLEM.terms._replace(pack=np.array([2.0]))), base_stock)
+    partial = replace(PROBLEM, world=World(unmet="partial"), terms=PROBLEM.terms._replace(kept=0.5, backlog=1.0))
+    with pytest.raises(ConfigError, match="whole units"):
+        improve.improve(partial, base_stock)
 
 
 def test_only_a_policy_of_few_states_is_improved_in_passing():

@@ -122,6 +122,7 @@ def learn(
 ) -> Learned:  # fmt: skip
     """The policy after all steps. `look` gets the steps done, the CPU-seconds of the training so far with compiling (not those
     that `look` takes itself), and the policy, after every chunk. ConfigError where slopes do not show what an order costs."""
+    refuse(problem)
     begun, spent = time.process_time(), 0.0
     settings = fitted(settings or Settings(), problem)
     world, course = _prepared(problem)
@@ -146,6 +147,8 @@ def learn_all(
         raise ConfigError(
             [f"{len(worlds)} kinds of problem at once; one World can be compiled together"], "the problems"
         )
+    for problem in problems:
+        refuse(problem)
     size = max(len(problem.outcomes.probability) for problem in problems)
     units = max(_units(problem) for problem in problems)
     settings = fitted(settings or Settings(), problems[0])
@@ -180,7 +183,6 @@ def refuse(problem: Problem) -> None:
 def _prepared(problem: Problem, size: int = 0, units: int = 0) -> tuple[World, Course]:
     """The world without rounding, which is the learner's own here, and the instance as arrays, the outcomes filled up
     to `size` with impossible ones."""
-    refuse(problem)
     world, law = problem.world, problem.outcomes
     fill = max(size, len(law.probability)) - len(law.probability)
     cumulative = np.concatenate([np.cumsum(law.probability)[:-1], np.ones(fill)])

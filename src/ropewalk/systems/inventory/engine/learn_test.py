@@ -13,8 +13,9 @@ from ropewalk.systems.inventory.engine import correction, exact, learn
 from ropewalk.systems.inventory.engine.exact import outcomes
 from ropewalk.systems.inventory.engine.laws import law, two_moments
 from ropewalk.systems.inventory.engine.learn import Settings
+from ropewalk.systems.inventory.engine.network import weights_of
 from ropewalk.systems.inventory.engine.optimum import optimum
-from ropewalk.systems.inventory.engine.step import Seen, Terms
+from ropewalk.systems.inventory.engine.step import Seen, Terms, start
 from ropewalk.systems.inventory.engine.world import World
 
 TERMS = Terms(holding=1.0, lost_sale=9.0)
@@ -89,6 +90,44 @@ def test_what_cannot_be_trained_together_is_refused():
         learn.learn_all([PROBLEM, DUAL])
 
 
+@pytest.mark.parametrize(
+    ("terms", "world", "says"),
+    [({"order_cost": np.array([20.0])}, {}, "order cost"), ({"pack": np.array([6.0])}, {}, "packs"), ({"min_order": np.array([4.0])}, {}, "least order"),
+     ({}, {"discounts": True}, "discounts"), ({}, {"random_yield": True}, "yields"), ({}, {"lead": "random", "longest": 2}, "certain lead times")],
+)  # fmt: skip
+def test_what_slopes_do_not_see_is_refused(terms, world, says):
+    problem = exact.Problem(replace(PROBLEM.world, **world), PROBLEM.terms._replace(**terms), PROBLEM.outcomes)
+    for train in (lambda: learn.learn(problem), lambda: learn.learn_all([problem])):
+        with pytest.raises(ConfigError, match=says):
+            train()
+
+
+def test_capacity_prices_are_learned_from():
+    """What a step costs with a price of 4 a unit in store is what it costs with 4 more of holding, where neither enters in expectation."""
+    law, brief = PROBLEM.outcomes, learn.Settings(steps=1, paths=4, periods=5, follow=1, parted=1.0, anew=2, chunk=1)
+    zero = np.zeros(len(law.probability))
+    period = law.period._replace(storage_price=zero + 4.0, budget_price=zero, inbound_price=zero, elapsed=zero + 1.0)
+    world, terms = replace(PROBLEM.world, capacity=True), PROBLEM.terms._replace(volume=1.0)
+    priced = exact.Problem(world, terms, exact.Outcomes(period, law.probability))
+    plain = exact.Problem(
+        PROBLEM.world, terms, exact.Outcomes(law.period._replace(elapsed=zero + 1.0), law.probability)
+    )
+    dearer = replace(plain, terms=terms._replace(holding=terms.holding + 4.0))
+
+    def once(problem):
+        world, course = learn._prepared(problem)
+        course = course._replace(rule=correction.rule_of(plain))
+        weights = weights_of([2, 4, 1], 0)
+        state = start(world, (brief.paths,))
+        state, periods = learn._drawn(brief, course, state, jax.random.PRNGKey(0))
+        side = jnp.array([1.0, -1.0, 1.0, -1.0])
+        return float(learn._cost(weights, world, brief, course, state, periods, side, jnp.array(False))[0])
+
+    costs = [once(problem) for problem in (priced, dearer, plain)]
+    assert costs[0] == pytest.approx(costs[1], rel=1e-5)
+    assert costs[0] > costs[2]
+
+
 def test_a_chunk_that_went_wrong_is_taken_back_to_the_best_one_at_half_the_pace():
     begun = learn.begin(WORLD, learn.rule_of(PROBLEM), BRIEF, seed=1)
     safe = begun._replace(cost=jnp.float32(10.0))
@@ -128,7 +167,7 @@ def test_an_empty_shelf_that_never_comes_in_the_long_run_is_filled_nearly_as_the
     empty = np.zeros((1, len(problem.columns)), int)
     best = int(optimum(problem).solution.decide(empty)[0, 0])
     found = learn.learn(problem, Settings(steps=1_200, paths=64, periods=24, channels=16), seed=0)
-    assert best == 13
+    assert best in (12, 13), "both cost the same"
     assert abs(int(found.decide(empty)[0, 0]) - best) <= 1
 
 

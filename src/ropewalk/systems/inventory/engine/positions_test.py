@@ -1,5 +1,7 @@
 """An item whose demand waits costs as a position what it costs with its pipeline, and measures agree however they are found."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,10 @@ def test_the_cost_and_all_measures_are_those_of_the_whole_pipeline(lead, policy,
 
 def test_what_has_no_position_is_left_as_it_is():
     assert positions(Problem(World(lead=(2,)), Terms(holding=1.0, lost_sale=4.0), outcomes(np.full(3, 1 / 3)))) is None
+    for field in ("elapsed", "price"):  # what a period's demand costs or brings then depends on when it comes
+        problem = waits(1)
+        period = problem.outcomes.period._replace(**{field: np.arange(len(problem.outcomes.probability)) + 1.0})
+        assert positions(replace(problem, outcomes=replace(problem.outcomes, period=period))) is None
 
 
 def test_states_become_positions():
