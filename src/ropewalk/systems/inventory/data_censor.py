@@ -1,8 +1,14 @@
 """Days out of stock are not demand: a sale that could not happen is not a customer who did not come.
 
-A day is out of stock where it is marked (`stocked_out`), or where it ended with nothing on hand and sold less than usual.
-Usual is the item's mean of that weekday over the training days in stock, days without a row counting as zero sales. The
-demand of such a day is what was sold or what is usual, whichever is more. Days in stock are taken as they are.
+A day is out of stock where it is marked (`stocked_out`), or where it ended with nothing on hand: then the last unit was sold, and
+its demand was at least what was sold. (Not so of an item whose shelf is empty at the end of every training day of which
+there is a row: that is a column that nobody keeps, or bread that is given away at night.) The demand of such a day is what is
+expected of one with so many sales or more (data_censor_law.py); of a day without any sale, what is usual. Usual is the
+mean of the item's weekday over the training days, days without a row counting as zero sales, days sold out at what is
+expected of them. Days in stock are taken as they are.
+
+What it does not know: whether a shelf that was left empty still was so on days without a row; what else was out of stock, so
+that people took this.
 
 Where nothing is marked, `zero_runs` can infer: off unless asked for, because a long zero may also be a season or a shelf
 that was given to something else.
@@ -12,8 +18,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
+from ropewalk.systems.inventory import data_censor_law as law
 from ropewalk.systems.inventory.config import Config
 from ropewalk.systems.inventory.data_history import KEY
 
@@ -26,11 +34,14 @@ def uncensor(
     if lines["stocked_out"].null_count() == lines.height and lines["on_hand"].null_count() == lines.height:
         return lines.with_columns(demand=pl.col("units"), out=pl.lit(False)), zero
     days = _days(lines)
-    days = days.join(_usual(config, days, train, last), on=[*KEY, "weekday"], how="left")
-    usual = pl.col("usual").fill_null(0.0)
-    days = days.with_columns(out=pl.col("marked") | (pl.col("bare") & (pl.col("units") < usual)))
-    more = pl.when("out").then((usual - pl.col("units")).clip(0.0)).otherwise(0.0)
-    days = days.with_columns(more=more).filter("out")
+    cells = _cells(config, days, train, last)
+    in_stock = cells.group_by(KEY).agg(known=pl.col("rows").sum() > 0)
+    days = days.join(in_stock, on=KEY, how="left", maintain_order="left").with_columns(pl.col("known").fill_null(False))
+    days = days.with_columns(empty=pl.col("marked") | (pl.col("bare") & pl.col("known")))
+    days = _expected(days, cells, train)
+    some = pl.max_horizontal("units", "expected") > 0
+    days = days.filter(pl.col("marked") | (pl.col("empty") & some))
+    days = days.with_columns(out=pl.lit(True), more=(pl.col("expected") - pl.col("units")).clip(0.0))
     counts = {
         "days_marked": int(days["marked"].sum()),
         "days_inferred": int((~days["marked"]).sum()),
@@ -56,9 +67,9 @@ def _days(lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _usual(config: Config, table: pl.DataFrame, train: tuple[int, int], last: Any) -> pl.DataFrame:
-    """Mean units of each item, site and weekday over its training days in stock."""
-    inside = table.filter(pl.col("period").is_between(*train))
+def _cells(config: Config, days: pl.DataFrame, train: tuple[int, int], last: Any) -> pl.DataFrame:
+    """Each item, site and weekday of the training days: days in stock, `rows` of them, units sold on them."""
+    inside = days.filter(pl.col("period").is_between(*train))
     out = pl.col("marked") | pl.col("bare")
     sums = inside.group_by(*KEY, "weekday").agg(
         units=pl.col("units").filter(~out).sum(),
@@ -70,11 +81,35 @@ def _usual(config: Config, table: pl.DataFrame, train: tuple[int, int], last: An
         in_stock = pl.col("rows")
     else:
         in_stock = (pl.lit(last) - pl.col("first")).dt.total_days() // 7 + 1 - pl.col("out_days")
-    return (
-        sums.with_columns(n=in_stock)
-        .filter(pl.col("n") > 0)
-        .select(*KEY, "weekday", usual=pl.col("units") / pl.col("n"))
-    )
+    return sums.with_columns(days=in_stock.cast(pl.Int64).clip(0)).sort(*KEY, "weekday")
+
+
+def _expected(days: pl.DataFrame, cells: pl.DataFrame, train: tuple[int, int]) -> pl.DataFrame:
+    """The days with `expected`: the demand of a day like this one, were it out of stock."""
+    sold_out = days.filter(pl.col("empty") & pl.col("known") & (pl.col("units") > 0))
+    items = sold_out.select(KEY).unique().sort(KEY).with_row_index("at")
+    fitted = cells.join(items, on=KEY, how="inner", maintain_order="left").with_row_index("cell")
+    inside = days.filter(pl.col("period").is_between(*train) & (pl.col("units") > 0)).join(items, on=KEY, how="inner")
+    out = inside.filter("empty").join(fitted.select(*KEY, "weekday", "cell"), on=[*KEY, "weekday"], how="inner")
+    item, weekday = (fitted[name].to_numpy().astype(int) for name in ("at", "weekday"))
+    number, units = (fitted[name].to_numpy().astype(float) for name in ("days", "units"))
+    seen = inside.filter(~pl.col("empty"))
+    found = law.fitted(law.Days(item, weekday, number, units, *_kinds(out, "cell"), *_kinds(seen, "at")))
+    means = fitted.select(*KEY, "weekday", usual=pl.lit(found.mean), excess=pl.lit(found.excess[item]))
+    plain = cells.filter(pl.col("days") > 0).select(*KEY, "weekday", plain=pl.col("units") / pl.col("days"))
+    days = days.join(means, on=[*KEY, "weekday"], how="left", maintain_order="left")
+    days = days.join(plain, on=[*KEY, "weekday"], how="left", maintain_order="left")
+    censored = days["empty"].to_numpy() & (days["units"].to_numpy() > 0) & days["usual"].is_not_null().to_numpy()
+    expected = days.select(pl.coalesce("usual", "plain").fill_null(0.0)).to_series().to_numpy().copy()
+    part = days.filter(censored)
+    expected[censored] = law.at_least(*(part[name].to_numpy() for name in ("units", "usual", "excess")))[0]
+    return days.with_columns(expected=pl.Series(expected, dtype=pl.Float64))
+
+
+def _kinds(days: pl.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Equal days once, and how often: `of`, units, times."""
+    kinds = days.group_by(of, "units").len().sort(of, "units")
+    return kinds[of].to_numpy().astype(int), kinds["units"].to_numpy(), kinds["len"].to_numpy().astype(float)
 
 
 LEAST_LOST = (

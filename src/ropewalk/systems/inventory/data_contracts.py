@@ -18,7 +18,7 @@ SALES = Contract(
         Column("regular_price", "float", "price without promotion", unit="USD/unit", low=0, high=1e7, required=False),
         Column("unit_cost", "float", "purchase cost of a unit", unit="USD/unit", low=0, high=1e7, required=False),
         Column("on_hand", "float", "stock at the end of the day", unit="units", low=-1e9, high=1e9, required=False),
-        Column("stocked_out", "bool", "whether the item was out of stock that day", required=False),
+        Column("stocked_out", "bool", "whether the shelf was empty at any time of the day", required=False),
         Column("promo", "float", "share of the site under promotion, 0 to 1", low=0, high=1, required=False),
         Column("ordered", "float", "units ordered that day", unit="units", low=0, high=1e9, required=False),
     )

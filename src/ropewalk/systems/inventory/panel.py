@@ -32,7 +32,7 @@ class Panel:
     cut: Array  # [T] str: train, choose, replay; empty where the calendar has no cuts
     demand: Array  # [I,T] units asked for, whether or not they were sold
     listed: Array  # [I,T] bool: the history has a row, so that 0 means that nobody asked
-    censored: Array  # [I,T] bool: out of stock, so that demand is a lower bound
+    censored: Array  # [I,T] bool: out of stock and nothing sold, so that nothing of the demand was seen
     price: Array  # [I,T] USD a unit, gaps filled with the last known price, leading gaps with the first
     promo: Array  # [I,T] share of the site under promotion, 0-1; known ahead, because the retailer plans it
     calendar: Array  # [T,K] columns CALENDAR
@@ -83,7 +83,7 @@ def panel(tables: Mapping[str, pl.DataFrame]) -> Panel:
         site=items["site"].cast(str).to_numpy().astype(str),
         period=calendar["period"].to_numpy(),
         cut=calendar["cut"].cast(str).to_numpy().astype(str) if "cut" in calendar.columns else np.full(shape[1], ""),
-        demand=grid("demand", 0.0), listed=listed, censored=grid("censored", 0.0) > 0,
+        demand=grid("demand", 0.0), listed=listed, censored=(grid("censored", 0.0) > 0) & (grid("units", 0.0) <= 0),
         price=filled(grid("price", np.nan)), promo=promo, calendar=calendar_columns(calendar["date"]),
         unit_cost=_money(items, "unit_cost_usd"), holding_usd=_money(items, "holding_usd"),
         lost_sale_usd=_money(items, "lost_sale_usd"), order_cost_usd=_money(items, "order_cost_usd"),

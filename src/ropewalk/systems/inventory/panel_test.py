@@ -15,7 +15,7 @@ def tables():
     weeks = [START + dt.timedelta(days=7 * k) for k in range(4)]
     history = pl.DataFrame({
         "item": ["b", "a", "a", "b", "a"], "site": ["s"] * 5, "period": [12, 10, 11, 13, 13],
-        "demand": [5, 1, 2, 7, 4], "censored": [False, False, True, False, None], "price": [2.0, None, 3.0, None, 4.0],
+        "demand": [5, 1, 2, 7, 4], "units": [5, 1, 0, 3, 4], "censored": [False, False, True, True, None], "price": [2.0, None, 3.0, None, 4.0],
         "promo": [0.0, 1.0, 0.0, 0.5, None],
     })  # fmt: skip
     items = pl.DataFrame({
@@ -36,6 +36,13 @@ def test_rows_land_in_their_place_whatever_their_order():
     np.testing.assert_array_equal(records.censored, [[0, 1, 0, 0], [0, 0, 0, 0]])
     np.testing.assert_array_equal(records.unit_cost, [2.0, 1.0])
     np.testing.assert_array_equal(records.lead_time, [1, 3])
+
+
+def test_a_period_that_sold_out_is_known_by_its_expected_demand_and_one_that_sold_nothing_is_not():
+    """Left out of what is learned from, the weeks that sold out would leave those in which few came."""
+    history = tables()["history"].filter("censored").sort("item")
+    assert history["units"].to_list() == [0, 3]
+    assert panel(tables()).censored.sum() == 1
 
 
 def test_gaps_in_the_price_take_the_last_known_one():
