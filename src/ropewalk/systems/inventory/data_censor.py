@@ -89,8 +89,12 @@ def _expected(days: pl.DataFrame, cells: pl.DataFrame, train: tuple[int, int]) -
     sold_out = days.filter(pl.col("empty") & pl.col("known") & (pl.col("units") > 0))
     items = sold_out.select(KEY).unique().sort(KEY).with_row_index("at")
     fitted = cells.join(items, on=KEY, how="inner", maintain_order="left").with_row_index("cell")
-    inside = days.filter(pl.col("period").is_between(*train) & (pl.col("units") > 0)).join(items, on=KEY, how="inner")
-    out = inside.filter("empty").join(fitted.select(*KEY, "weekday", "cell"), on=[*KEY, "weekday"], how="inner")
+    inside = days.filter(pl.col("period").is_between(*train) & (pl.col("units") > 0)).join(
+        items, on=KEY, how="inner", maintain_order="left"
+    )
+    out = inside.filter("empty").join(
+        fitted.select(*KEY, "weekday", "cell"), on=[*KEY, "weekday"], how="inner", maintain_order="left"
+    )
     item, weekday = (fitted[name].to_numpy().astype(int) for name in ("at", "weekday"))
     number, units = (fitted[name].to_numpy().astype(float) for name in ("days", "units"))
     seen = inside.filter(~pl.col("empty"))

@@ -42,7 +42,7 @@ def read_demo() -> Raw:
     local = pl.col("transaction_timestamp").dt.replace_time_zone("UTC").dt.convert_time_zone("America/New_York")
     whole = pl.when(pl.col("quantity") > 0).then(pl.col("quantity"))
     lines = (
-        bought.join(products, on="product_id", how="left")
+        bought.join(products, on="product_id", how="left", maintain_order="left")  # sums of parts keep their bits
         .select(
             "household_id",
             "store_id",

@@ -44,7 +44,9 @@ def items(
     """A row an item and site of `history` (with regular_price and unit_cost), and what had to be assumed."""
     table = _learned(history, train)
     if names is not None:
-        table = table.join(names.rename({"name": "_name", "category": "_category"}), on="item", how="left")
+        table = table.join(
+            names.rename({"name": "_name", "category": "_category"}), on="item", how="left", maintain_order="left"
+        )
     if given is not None:
         table = _with_given(table, given)
     have = set(table.columns)
@@ -138,5 +140,7 @@ def _with_given(table: pl.DataFrame, given: pl.DataFrame) -> pl.DataFrame:
     named = given.filter(pl.col("site").is_not_null())
     general = given.filter(pl.col("site").is_null()).drop("site")
     rest = [c for c in general.columns if c != "item"]
-    table = table.join(named, on=KEY, how="left").join(general, on="item", how="left", suffix="_any")
+    table = table.join(named, on=KEY, how="left", maintain_order="left").join(
+        general, on="item", how="left", suffix="_any", maintain_order="left"
+    )
     return table.with_columns(pl.coalesce(c, c + "_any").alias(c) for c in rest).drop(c + "_any" for c in rest)

@@ -284,6 +284,12 @@ def test_weeks_of_the_demo_are_its_publishers_and_only_whole_ones_are_planned():
 
 
 @needs_demo
+def test_the_demo_is_the_same_to_the_bit_every_time():
+    """Its lines in another order would be other sums of parts: another dataset."""
+    assert read_demo().lines.equals(read_demo().lines)
+
+
+@needs_demo
 def test_the_demo_is_what_its_page_says():
     made = data(Config(), QUIET)
     aside, notes = made.tables["set_aside"], made.notes
