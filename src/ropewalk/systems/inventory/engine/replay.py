@@ -116,6 +116,7 @@ def _plan(world: World, level: np.ndarray, cap: np.ndarray | None, warm: int, pe
         (world.unmet != "partial", 'unmet demand that is "lost" or "backlog"'),
         (world.clock == "periods" and not world.review, "an order in every period"),
         (not (world.life or world.random_yield or world.shipments != (0,)), "goods that keep and arrive together and whole"),
+        (not (world.discounts or world.capacity), "costs a unit, without discounts and capacity prices"),
     ]  # fmt: skip
     wrong = [f"it takes {what}; step.py simulates the rest" for is_so, what in taken if not is_so]
     if not 0 <= warm < periods:

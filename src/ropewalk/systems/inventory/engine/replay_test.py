@@ -133,6 +133,7 @@ def test_what_it_does_not_replay_is_refused_with_the_reason():
     demand, level, _ = random_items(0, 5, 6)
     assert "goods that keep" in refusal(replay.replay, World(life=2), demand, level)
     assert "one source" in refusal(replay.replay, World(lead=(2, 0), sources=2), demand, level)
+    assert "capacity prices" in refusal(replay.replay, World(capacity=True), demand, level)
     assert "warm: 6" in refusal(replay.replay, World(), demand, level, warm=6)
     assert "demand is [periods, items]" in refusal(replay.replay, World(), demand.T, level)
     wrong = 1.0 * demand
