@@ -107,6 +107,8 @@ CASES = [
     Case("capacity, life 1", {"lead": (0,), "capacity": True, "life": 1}, [4], [6], [-1.5 * C - H - W - 1.5 * 0.3], {"volume": 1.5}, RATES),
     # Holding is by time: 2.5, then half.
     Case("elapsed", NOW, [4, 1], [6, 2], [-C - 2.5 * H - 0.5 * H + V, -C - 0.5 * H + V], {}, {"elapsed": [2.5, 0.5]}),
+    # So is storage, 1.5 of volume for 2.5 of time; spend and inbound are by unit.
+    Case("capacity, elapsed", {"lead": (0,), "capacity": True}, [4], [6], [-1.5 * C - 2.5 * H + V - 1.5 * (2.5 * 0.2 + 0.3)], {"volume": 1.5}, RATES | {"elapsed": [2.5, 0.5]}),
     # So is backlog; price, waste and lost sales are by unit.
     Case("elapsed, backlog", BACKLOG, [10, 10], [6, 9], [P1 + 3.0 * B - C, P2 + 0.5 * B - C], {}, {"elapsed": [2.5, 0.5]}),
     # Orders only in the second period.

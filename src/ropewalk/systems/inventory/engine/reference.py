@@ -79,7 +79,7 @@ def _live(world: World, decide: Decide, terms: Terms, site: Site, now: int, peri
     if world.capacity:
         shadow += period.budget_price * spent
         shadow += period.inbound_price * terms.volume * received
-        shadow += period.storage_price * terms.volume * site.on_hand
+        shadow += time * period.storage_price * terms.volume * site.on_hand
     return Flow(received, ordered, lines, served, lost, site.owed, left, wasted, profit, shadow)
 
 

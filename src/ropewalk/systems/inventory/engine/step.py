@@ -28,7 +28,7 @@ Events of a period, in this order:
 6. Cost: holding * units on the shelf now, times Period.elapsed (1 if None); backlog * owed, times elapsed; lost_sale * lost;
    then, where goods perish, column 0 is thrown away at `waste` a unit and the lives move by one.
    With capacity prices: budget_price * purchase spend + inbound_price * volume * units received in 1 and (lead 0) 3
-   + storage_price * volume * units on the shelf after waste, kept apart as `shadow`.
+   + storage_price * volume * units on the shelf after waste, times elapsed; kept apart as `shadow`.
 7. Profit = price * units served - purchase spend - order costs - holding - backlog - lost sales - waste. (Units served
    include those that were owed: they pay the price of the day.)
 End (`closing`): shelf and everything due are worth `salvage` a unit; what is owed costs nothing more.
@@ -161,7 +161,8 @@ def step(
         profit = profit if rate is None else profit - rate * count
     received = received + at_once
     if world.capacity:
-        moved = period.storage_price * (left - wasted) + period.inbound_price * received
+        stored = left - wasted if period.elapsed is None else period.elapsed * (left - wasted)
+        moved = period.storage_price * stored + period.inbound_price * received
         shadow = period.budget_price * spend + terms.volume * moved
     return State(shelf, owed, due), Flow(received, units, lines, served, lost, owed, left, wasted, profit, shadow)
 
