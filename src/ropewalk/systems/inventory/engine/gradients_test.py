@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ropewalk.systems.inventory.engine.step import Period, State, Terms, closing, start, step
+from ropewalk.systems.inventory.engine.step import Period, Terms, closing, start, step
 from ropewalk.systems.inventory.engine.world import World
 from ropewalk.systems.inventory.rules import Order
 
@@ -144,7 +144,7 @@ def problem(case):
     world = World(lots=False, **case.world)
     state = start(world, (), np)
     if case.shelf:
-        state = State(np.array(case.shelf, float), state.owed, state.due)
+        state = state._replace(shelf=np.array(case.shelf, float))
     periods = [
         arrays(Period(demand, price, **{name: column[t] for name, column in case.period.items()}))
         for t, (demand, price) in enumerate(zip(case.demand, (P1, P2, P3), strict=False))
@@ -183,6 +183,8 @@ LEVELS = [
     (Case("level, lead 1", NEXT, [3, 4], [], [-C - H + V], shelf=[1]), 6.0),
     # The first order rises by one, and the second sees it outstanding.
     (Case("level, lead 2", AFTER, [3, 4], [], [-C + V], shelf=[9]), 12.0),
+    # An order outstanding counts as promised, whatever of it can be used: a unit more is on order, of which a quarter comes.
+    (Case("level, yield", {"lead": (2,), "random_yield": True}, [3, 4], [], [-C + 0.25 * V], {}, {"yields": [[[0.25]], [[0.5]]]}, [9]), 12.0),
     # With random lead times too; at the end it is still due.
     (Case("level, crossing", {"lead": "random", "longest": 3}, [3, 4], [], [-C + V], {}, {"lead": [[3], [2]]}, [9]), 12.0),
     # Sold now instead of owed, so that the second order does not move and serves one less: that one is left.

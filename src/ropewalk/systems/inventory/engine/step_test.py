@@ -110,11 +110,12 @@ def instances(choice, seed, size=SIZE):
     if not choice["priced"]:
         terms = terms._replace(**{name: None for name in UNSEEN if name != "price"})
         periods = [period._replace(price=None) for period in periods]
-    due = draw.units(6, *start(world, (n,), np).due.shape)
+    due, wasted = draw.units(6, *start(world, (n,), np).due.shape), draw.units(3, *start(world, (n,), np).due.shape)
     if world.lead == "random":
         k = np.arange(world.columns)
-        due = due * (k[:, None] + k < world.columns)
-    state = State(draw.units(6, n, world.lives), draw.units(4, n) * (world.unmet != "lost"), due)
+        due, wasted = (units * (k[:, None] + k < world.columns) for units in (due, wasted))
+    promised = due + wasted if world.random_yield else None
+    state = State(draw.units(6, n, world.lives), draw.units(4, n) * (world.unmet != "lost"), due, promised)
     for leaf in jax.tree.leaves((terms, periods, state)):
         leaf.setflags(write=False)
     decide = (lambda xp: as_known) if choice["numbers"] == "any" else feedback
@@ -279,15 +280,30 @@ def test_units_are_conserved(choice, seed):
     share = np.ones((SIZE, 1)) if terms.shares is None else terms.shares
     close = partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-9)
     for before, period, after, flow in trail:
-        sent = flow.ordered[..., None] * share[:, None, :] * (period.yields if world.random_yield else 1.0)
+        promised = flow.ordered[..., None] * share[:, None, :]
+        sent = promised * (period.yields if world.random_yield else 1.0)
         pipeline = tuple(range(1, before.due.ndim))
         close(before.shelf.sum(-1) + flow.received, flow.served + flow.left, err_msg="shelf")
         close(flow.left - flow.wasted, after.shelf.sum(-1), err_msg="waste")
         close(
             before.due.sum(pipeline) + sent.sum((-1, -2)), flow.received + after.due.sum(pipeline), err_msg="pipeline"
         )
+        if world.random_yield:
+            at_once = promised * (_waits(world, terms, period) == 0)
+            arrived = before.promised[..., 0].reshape(SIZE, -1)
+            close(
+                before.promised.sum(pipeline) + (promised - at_once).sum((-1, -2)),
+                arrived.sum(-1) + after.promised.sum(pipeline),
+                err_msg="promised",
+            )
         close(before.owed + period.demand, flow.served + flow.lost + after.owed, err_msg="demand")
         np.testing.assert_array_equal(flow.owed, after.owed)
+
+
+def _waits(world, terms, period):
+    """[N,S,J] periods until each shipment arrives."""
+    lead = {"items": terms.lead, "random": period.lead}.get(world.lead, np.array([world.lead] * SIZE))
+    return lead[..., None] + np.array(world.shipments)
 
 
 @settings(max_examples=80, deadline=None)
@@ -309,6 +325,32 @@ def test_a_policy_never_sees_the_demand(choice, seed):
     np.testing.assert_array_equal(*ordered)
     for one, two in zip(*looks, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@settings(max_examples=40, deadline=None)
+@given(choice=ANY_WORLD, seed=st.integers(0, 2**32 - 1))
+def test_a_policy_never_sees_the_yield_of_what_has_not_arrived(choice, seed):
+    """Whatever the yields of an order, what is outstanding looks the same in the next period, and the shelf too but for what arrived."""
+    world, decide, terms, state, periods = instances(choice | {"random_yield": True}, seed)
+    period, looks = periods[0], []
+    for yields in (period.yields, np.ones_like(period.yields), np.zeros_like(period.yields)):
+        after, _ = step(world, decide(np), terms, state, period._replace(yields=yields), np)
+        step(world, watched(decide(np), looks), terms, after, period, np)
+    late = (_waits(world, terms, period) > 1).all((-1, -2))
+    for other in looks[1:]:
+        np.testing.assert_array_equal(other.outstanding, looks[0].outstanding)
+        np.testing.assert_array_equal(other.shelf[late], looks[0].shelf[late])
+
+
+def test_what_was_ordered_is_seen_until_it_arrives_and_what_comes_is_known_then():
+    world, looks = World(lead=(2,), random_yield=True, lots=False), []
+    state, terms, order = start(world, (), np), Terms(salvage=3.0), watched(lambda seen: seen.known, looks)
+    for wanted in (8.0, 4.0, 0.0, 0.0):
+        period = Period(0.0, known=np.array([wanted]), yields=np.array([[0.25]]))
+        state, _ = step(world, order, terms, state, period, np)
+        assert closing(terms, state) == 3.0 * (2.0 if wanted == 8.0 else 3.0)
+    assert [look.on_hand.item() for look in looks] == [0.0, 0.0, 2.0, 3.0]
+    assert [look.outstanding.tolist() for look in looks] == [[0.0, 0.0], [8.0, 0.0], [4.0, 0.0], [0.0, 0.0]]
 
 
 def test_the_numpy_step_leaves_its_inputs_as_they_are():

@@ -26,7 +26,7 @@ class World:
     longest: int = 0  # periods: the longest lead time with the last shipment; 0: follows from `lead` and `shipments`
     sources: int = 1  # 2: regular, and expedited
     shipments: tuple[int, ...] = (0,)  # periods after the lead time at which the shipments of an order arrive
-    random_yield: bool = False  # Period.yields of a shipment can be used
+    random_yield: bool = False  # Period.yields of a shipment can be used, which is known when it arrives
     life: int = 0  # periods that goods can be sold, the one of their arrival included; 0: they do not perish
     issuing: Literal["fifo", "lifo", "mixed"] = (
         "fifo"  # mixed: Period.fifo of the demand takes the oldest, the rest the freshest
