@@ -50,7 +50,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine.step import Period, Seen, Terms, kept_of, lines_cost, placed, spend_of, times
+from ropewalk.systems.inventory.engine.step import (
+    Period,
+    Seen,
+    Terms,
+    kept_of,
+    lines_cost,
+    placed,
+    refuse_gaps,
+    spend_of,
+    times,
+)
 from ropewalk.systems.inventory.engine.world import World
 
 Array = Any
@@ -102,6 +112,7 @@ def step(
 ) -> tuple[State, Flow]:
     """From one decision to the next, as in the contract above."""
     _check(world)
+    refuse_gaps(world, terms, period, state)
     seen = Seen(state.shelf, state.owed, state.ordered, period.known, state.age)
     wanted, lines = placed(world, policy(seen), terms, period, xp)
     units, at_once, state = _place(world, wanted, state, period, xp)

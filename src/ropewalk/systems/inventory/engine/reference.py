@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ropewalk.systems.inventory.engine.step import Flow, Period, Seen, State, Terms
+from ropewalk.systems.inventory.engine.step import Flow, Period, Seen, State, Terms, refuse_gaps
 from ropewalk.systems.inventory.engine.world import World
 from ropewalk.systems.inventory.rules import Order
 
@@ -49,6 +49,8 @@ def simulate(
 ) -> tuple[list[Flow], State, float]:
     """The flows of each period, the state at the end and what it is worth then (USD). Without `state`: from nothing."""
     state = state or _written(world, Site([], 0.0, []), 0)
+    for period in periods:
+        refuse_gaps(world, terms, period, state)
     site = _opened(world, state)
     flows = [_live(world, decide, terms, site, now, period) for now, period in enumerate(periods)]
     worth = (terms.salvage or 0.0) * (site.on_hand + sum(shipment.units for shipment in site.coming))

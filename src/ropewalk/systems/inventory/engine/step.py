@@ -38,8 +38,9 @@ Events of a period, in this order:
 End (`closing`): shelf and everything due (what really comes, not what is promised) are worth `salvage` a unit; what is owed costs
 nothing more.
 
-What would arrive more than K periods after its order arrives K periods after it. Units need not be whole. Without `shares` there is
-one shipment, of all units. `received` of the flow are the units that came onto the shelf in 1 and (lead 0) 3.
+What would arrive more than K periods after its order arrives K periods after it. Units need not be whole. Where there is one shipment
+`shares` may be None: it is all units. `received` of the flow are the units that came onto the shelf in 1 and (lead 0) 3. A field that
+the World needs and a record lacks is refused (`refuse_gaps`).
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine.world import World
 from ropewalk.systems.inventory.rules import Order, round_order
 
@@ -81,7 +83,7 @@ class Terms(NamedTuple):
     min_order: Array = None  # [...,S] units
     max_order: Array = None  # [...,S] units
     lead: Array = None  # [...,S] periods, int
-    shares: Array = None  # [...,J] of an order in each shipment
+    shares: Array = None  # [...,J] of an order in each shipment; None where there is one
     breaks: Array = None  # [...,S,B] units, rising
     rebates: Array = None  # [...,S,B] share of the purchase price
     volume: Array = None  # of a unit
@@ -145,6 +147,8 @@ def step(
     world: World, policy: Policy, terms: Terms, state: State, period: Period, xp: ModuleType = jnp
 ) -> tuple[State, Flow]:
     """One period, as in the contract above."""
+    _check(world)
+    refuse_gaps(world, terms, period, state)
     received, due = _receive(world, state.due, xp)
     promised = _receive(world, state.promised, xp)[1] if world.random_yield else due
     shelf = _put(state.shelf, received, xp)
@@ -185,9 +189,18 @@ def closing(terms: Terms, state: State) -> Array:
 
 def start(world: World, shape: tuple[int, ...], xp: ModuleType = jnp) -> State:
     """Nothing anywhere."""
+    _check(world)
     pipeline = (world.columns, world.columns) if world.lead == "random" else (world.columns,)
     shelf, owed, due = xp.zeros((*shape, world.lives)), xp.zeros(shape), xp.zeros((*shape, *pipeline))
     return State(shelf, owed, due, xp.zeros_like(due) if world.random_yield else None)
+
+
+def refuse_gaps(world: World, terms: Terms, period: Period, state: Any) -> None:
+    """ConfigError with all that the world needs and the records lack. It looks at None only, so that a compiled step does not pay for it."""
+    records = {"Terms": terms, "Period": period, "State": state}
+    lacking = [f"{name}.{field}: {why}" for name, field, why in world.needs if getattr(records[name], field) is None]
+    if lacking:
+        raise ConfigError(lacking, "the step")
 
 
 def placed(world: World, wanted: Array | Order, terms: Terms, period: Period, xp: ModuleType = jnp) -> Order:
@@ -305,3 +318,10 @@ def total(columns: Array) -> Array:
     """[...] the sum over the last axis; few columns one by one, since NumPy is slow along a short axis."""
     count = columns.shape[-1]
     return functools.reduce(operator.add, (columns[..., k] for k in range(count))) if count < 8 else columns.sum(-1)
+
+
+def _check(world: World) -> None:
+    if world.clock != "periods":
+        raise ConfigError(
+            [f'clock: {world.clock!r}; events.step and events.start take it, step.py "periods"'], "the world"
+        )
