@@ -56,7 +56,7 @@ class Box:
 
 def as_seen(state: State) -> np.ndarray:
     """[N,W] how a policy will see states [N]: what is due now is on the shelf then."""
-    shelf, owed, due = (np.asarray(part) for part in state)
+    shelf, owed, due = (np.asarray(part) for part in state[:3])
     shelf = np.concatenate([shelf[:, :-1], shelf[:, -1:] + due[:, :1]], -1)
     return np.concatenate([shelf, owed[:, None], due[:, 1:]], -1).astype(np.int64)
 

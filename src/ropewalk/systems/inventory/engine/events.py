@@ -8,10 +8,13 @@ State, at the moment before a step (just after the last demand):
 - owed [...]: units of past demand that wait (unmet "backlog" or "partial").
 - units, until, age [...,K]: the outstanding order in each slot: its units (0: the slot is free), the time until it arrives and
   the time since it was placed. A free slot is 0 in all three.
+- promised [...,K], with random yield only: the units that were ordered, of which `units` can be used, perhaps none. Here a slot is free
+  where promised is 0.
 
 Events of a step, in this order:
 1. Decision: the policy sees `Seen`: shelf, owed, `outstanding` units and `age` by slot, and `Period.known`; never when an
-   order arrives (which slot an order is in says nothing about that). It wants [...,S] units, which step.placed rounds and caps, or returns
+   order arrives (which slot an order is in says nothing about that), nor, with random yield, how much of it can be used:
+   outstanding is what is promised, until it arrives. It wants [...,S] units, which step.placed rounds and caps, or returns
    a rules.Order, which is taken as it is.
 2. Orders, source by source: what is usable of the units (yields, with random yield) arrives Period.lead from now. With a lead
    time of 0 it arrives at once; otherwise it takes the first free slot. Where no slot is free the order is not placed, costs
@@ -25,7 +28,8 @@ Events of a step, in this order:
    ("lost"), all is owed ("backlog"), or the share `kept` is owed and the rest lost ("partial"). lost_sale * lost is charged.
 5. Profit = price * units served - purchase spend - order costs - holding - backlog - lost sales. (Units served include those
    that were owed: they pay the price of the step in which they are served.)
-End (`closing`): shelf and everything outstanding are worth `salvage` a unit; what is owed costs nothing more.
+End (`closing`): shelf and everything outstanding (what really comes, not what is promised) are worth `salvage` a unit; what is owed
+costs nothing more.
 
 Where it is the periodic engine: with elapsed 1 and whole lead times, an order with lead time L + 1 here meets the demands that
 one with lead time L meets in step.py, since here an order joins the shelf at the end of a step, just before the demand, and
@@ -46,7 +50,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from ropewalk.errors import ConfigError
-from ropewalk.systems.inventory.engine.step import Period, Seen, Terms, kept_of, lines_cost, placed, spend_of, times
+from ropewalk.systems.inventory.engine.step import (
+    Period,
+    Seen,
+    Terms,
+    kept_of,
+    lines_cost,
+    placed,
+    refuse_gaps,
+    spend_of,
+    times,
+)
 from ropewalk.systems.inventory.engine.world import World
 
 Array = Any
@@ -57,9 +71,15 @@ LeadTimes = Callable[[Array], Array]
 class State(NamedTuple):
     shelf: Array  # [...,1] units
     owed: Array  # [...] units
-    units: Array  # [...,K] outstanding; 0: a free slot
+    units: Array  # [...,K] that come; 0: a free slot
     until: Array  # [...,K] time until the order arrives
     age: Array  # [...,K] time since it was placed
+    promised: Array = None  # [...,K] units before yields; with random yield only
+
+    @property
+    def ordered(self) -> Array:
+        """[...,K] units of each order, whatever of it can be used; 0: a free slot."""
+        return self.units if self.promised is None else self.promised
 
 
 class Flow(NamedTuple):
@@ -84,7 +104,7 @@ def start(world: World, shape: tuple[int, ...], xp: ModuleType = jnp) -> State:
     """Nothing anywhere."""
     _check(world)
     none = xp.zeros((*shape, world.slots))
-    return State(xp.zeros((*shape, 1)), xp.zeros(shape), none, none, none)
+    return State(xp.zeros((*shape, 1)), xp.zeros(shape), none, none, none, none if world.random_yield else None)
 
 
 def step(
@@ -92,7 +112,8 @@ def step(
 ) -> tuple[State, Flow]:
     """From one decision to the next, as in the contract above."""
     _check(world)
-    seen = Seen(state.shelf, state.owed, state.units, period.known, state.age)
+    refuse_gaps(world, terms, period, state)
+    seen = Seen(state.shelf, state.owed, state.ordered, period.known, state.age)
     wanted, lines = placed(world, policy(seen), terms, period, xp)
     units, at_once, state = _place(world, wanted, state, period, xp)
     lines = lines * ((units > 0.0) | (wanted == 0.0))
@@ -125,7 +146,7 @@ def _place(world: World, wanted: Array, state: State, period: Period, xp: Module
     by_source, at_once, taken = [], 0.0 * state.owed, 0.0 * state.owed
     leads = period.lead if period.lead.ndim > state.owed.ndim + 1 else period.lead[..., None]  # [...,S,U]
     last = leads.shape[-1] - 1
-    free = state.units == 0.0
+    free = state.ordered == 0.0
     place = xp.cumsum(1.0 * free, -1) - 1.0  # [...,K] of a free slot among the free ones
     room = free.sum(-1)
     for source in range(world.sources):
@@ -137,11 +158,13 @@ def _place(world: World, wanted: Array, state: State, period: Period, xp: Module
             units = units * ((lead == 0.0) | (taken < room))
             usable = units * period.yields[..., source, 0] if world.random_yield else units
             total, at_once = total + units, at_once + usable * (lead == 0.0)
-            on_the_way = (lead > 0.0) & (usable > 0.0)
+            on_the_way = (lead > 0.0) & (units > 0.0)
             here = free & (place == taken[..., None]) & on_the_way[..., None]
             state = state._replace(
                 units=xp.where(here, usable[..., None], state.units), until=xp.where(here, lead[..., None], state.until)
             )
+            if world.random_yield:
+                state = state._replace(promised=xp.where(here, units[..., None], state.promised))
             taken = taken + on_the_way
         by_source.append(total)
     return xp.stack(by_source, axis=-1), at_once, state
@@ -168,13 +191,14 @@ def _pass(level: Array, state: State, elapsed: Array, xp: ModuleType) -> tuple[A
 
 def _later(state: State, left: Array, owed: Array, elapsed: Array, xp: ModuleType) -> State:
     """The state after `elapsed`: slots whose order has arrived are free."""
-    still = (state.units > 0.0) & (state.until > elapsed[..., None])
+    still = (state.ordered > 0.0) & (state.until > elapsed[..., None])
     return State(
         left[..., None],
         owed,
         xp.where(still, state.units, 0.0),
         xp.where(still, state.until - elapsed[..., None], 0.0),
         xp.where(still, state.age + elapsed[..., None], 0.0),
+        None if state.promised is None else xp.where(still, state.promised, 0.0),
     )
 
 

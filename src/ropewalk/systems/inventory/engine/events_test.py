@@ -35,21 +35,21 @@ class Site:
     shelf: float
     owed: float
     now: float = 0.0
-    coming: list = field(default_factory=list)  # heap of (moment, number, units, placed)
+    coming: list = field(default_factory=list)  # heap of (moment, number, units, placed, promised)
     number: int = 0
 
     def live(self, wants, period):
         """One epoch: what the policy saw, and the fields of Flow."""
-        saw = self.shelf, self.owed, [[self.now - placed, units] for _, _, units, placed in self.coming]
+        saw = self.shelf, self.owed, [[self.now - placed, promised] for _, _, _, placed, promised in self.coming]
         self.flow = dict.fromkeys(("received", "served", "lost", "held", "waited", "profit"), 0.0)
         self.flow |= {"ordered": [], "refused": []}
-        position = self.shelf + sum(order[2] for order in self.coming) - self.owed
+        position = self.shelf + sum(order[-1] for order in self.coming) - self.owed
         for source, wanted in enumerate(wants(position, period)):
             self.order(source, wanted, period)
         self.serve()
         end = self.now + period.elapsed
         while self.coming and self.coming[0][0] <= end:
-            moment, _, units, _ = heapq.heappop(self.coming)
+            moment, _, units, _, _ = heapq.heappop(self.coming)
             self.pass_until(moment)
             self.arrive(units)
         self.pass_until(end)
@@ -67,7 +67,7 @@ class Site:
                 refused += units
             else:
                 total += units
-                self.send(units * period.yields[source][0] if self.world.random_yield else units, lead)
+                self.send(units, period.yields[source][0] if self.world.random_yield else 1.0, lead)
         self.flow["refused"].append(refused)
         self.flow["ordered"].append(total)
         if total:
@@ -80,12 +80,12 @@ class Site:
                 price = self.terms.unit_cost[source] * (1 - rebate)
         self.flow["profit"] -= price * units + self.terms.order_cost[source]
 
-    def send(self, units, lead):
+    def send(self, promised, usable, lead):
         if lead == 0:
-            self.arrive(units)
-        elif units > 0:
+            self.arrive(promised * usable)
+        elif promised > 0:
             self.number += 1
-            heapq.heappush(self.coming, (self.now + lead, self.number, units, self.now))
+            heapq.heappush(self.coming, (self.now + lead, self.number, promised * usable, self.now, promised))
 
     def rounded(self, source, wanted):
         most = self.terms.max_order[source]
@@ -197,7 +197,7 @@ def test_a_slow_simulation_on_an_event_list_says_the_same(unmet, sources, exact)
                 [sorted([[0.0, 0.0]] * (3 - len(due)) + due) for _, _, due in seen],
             )
             full += flow.refused.sum()
-        left = [site.shelf + sum(units for _, _, units, _ in site.coming) for site in sites]
+        left = [site.shelf + sum(units for _, _, units, _, _ in site.coming) for site in sites]
         close(events.closing(terms, state), terms.salvage * left)
     assert full > 0, "orders were refused in some of them"
 
@@ -323,6 +323,19 @@ def test_an_arrival_serves_what_is_owed_and_the_rest_is_held():
     assert (flow.waited, flow.held, flow.profit) == (1.0, 1.5, -11.5)
     assert (flow.served, flow.owed, flow.left) == (3.0, 0.0, 0.0)
     assert not after.units.any()
+
+
+def test_an_order_of_which_nothing_comes_is_seen_until_it_would_arrive():
+    world = World(unmet="backlog", lead="random", clock="events", slots=2, random_yield=True)
+    state, saw, terms = events.start(world, (), np), [], Terms(salvage=3.0)
+    for wanted in (5.0, 0.0, 0.0, 0.0):
+        period = Period(
+            0.0, known=np.array([wanted]), lead=np.array([2.5]), yields=np.zeros((1, 1)), elapsed=np.float64(1.0)
+        )
+        state, flow = events.step(world, lambda seen: saw.append(seen) or seen.known, terms, state, period, np)
+        assert (flow.received, events.closing(terms, state)) == (0.0, 0.0)
+    assert [look.outstanding.tolist() for look in saw] == [[0.0, 0.0], [5.0, 0.0], [5.0, 0.0], [0.0, 0.0]]
+    assert [look.age.tolist() for look in saw] == [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [0.0, 0.0]]
 
 
 def test_a_world_of_periods_is_refused():

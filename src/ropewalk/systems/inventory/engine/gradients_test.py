@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ropewalk.systems.inventory.engine.step import Period, State, Terms, closing, start, step
+from ropewalk.systems.inventory.engine.step import Period, Terms, closing, start, step
 from ropewalk.systems.inventory.engine.world import World
 from ropewalk.systems.inventory.rules import Order
 
@@ -107,6 +107,8 @@ CASES = [
     Case("capacity, life 1", {"lead": (0,), "capacity": True, "life": 1}, [4], [6], [-1.5 * C - H - W - 1.5 * 0.3], {"volume": 1.5}, RATES),
     # Holding is by time: 2.5, then half.
     Case("elapsed", NOW, [4, 1], [6, 2], [-C - 2.5 * H - 0.5 * H + V, -C - 0.5 * H + V], {}, {"elapsed": [2.5, 0.5]}),
+    # So is storage, 1.5 of volume for 2.5 of time; spend and inbound are by unit.
+    Case("capacity, elapsed", {"lead": (0,), "capacity": True}, [4], [6], [-1.5 * C - 2.5 * H + V - 1.5 * (2.5 * 0.2 + 0.3)], {"volume": 1.5}, RATES | {"elapsed": [2.5, 0.5]}),
     # So is backlog; price, waste and lost sales are by unit.
     Case("elapsed, backlog", BACKLOG, [10, 10], [6, 9], [P1 + 3.0 * B - C, P2 + 0.5 * B - C], {}, {"elapsed": [2.5, 0.5]}),
     # Orders only in the second period.
@@ -142,7 +144,7 @@ def problem(case):
     world = World(lots=False, **case.world)
     state = start(world, (), np)
     if case.shelf:
-        state = State(np.array(case.shelf, float), state.owed, state.due)
+        state = state._replace(shelf=np.array(case.shelf, float))
     periods = [
         arrays(Period(demand, price, **{name: column[t] for name, column in case.period.items()}))
         for t, (demand, price) in enumerate(zip(case.demand, (P1, P2, P3), strict=False))
@@ -181,6 +183,8 @@ LEVELS = [
     (Case("level, lead 1", NEXT, [3, 4], [], [-C - H + V], shelf=[1]), 6.0),
     # The first order rises by one, and the second sees it outstanding.
     (Case("level, lead 2", AFTER, [3, 4], [], [-C + V], shelf=[9]), 12.0),
+    # An order outstanding counts as promised, whatever of it can be used: a unit more is on order, of which a quarter comes.
+    (Case("level, yield", {"lead": (2,), "random_yield": True}, [3, 4], [], [-C + 0.25 * V], {}, {"yields": [[[0.25]], [[0.5]]]}, [9]), 12.0),
     # With random lead times too; at the end it is still due.
     (Case("level, crossing", {"lead": "random", "longest": 3}, [3, 4], [], [-C + V], {}, {"lead": [[3], [2]]}, [9]), 12.0),
     # Sold now instead of owed, so that the second order does not move and serves one less: that one is left.

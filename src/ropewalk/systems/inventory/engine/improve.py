@@ -89,7 +89,7 @@ def improve(
     found = Improved(policy, box, _table(policy, box))
     sums = _sums(found.table)
     key, rng = jax.random.PRNGKey(seed), np.random.default_rng(seed)
-    state = State(*(jnp.asarray(part, jnp.float32) for part in start(world, (settings.batch,), np)))
+    state: State = jax.tree.map(lambda part: jnp.asarray(part, jnp.float32), start(world, (settings.batch,), np))
     for done in range(settings.rounds):
         key, draw, other = jax.random.split(key, 3)
         game = Game.of(problem, found.table)

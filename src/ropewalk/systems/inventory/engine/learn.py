@@ -330,4 +330,4 @@ def _cost(
         return state, objective(world, flow)
 
     state, profit = jax.lax.scan(one, state, (periods, lasts))
-    return -profit.mean(), State(*(jnp.where(rounds, jnp.round(part), part) for part in state))
+    return -profit.mean(), jax.tree.map(lambda part: jnp.where(rounds, jnp.round(part), part), state)

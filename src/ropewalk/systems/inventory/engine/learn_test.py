@@ -151,7 +151,7 @@ def test_a_few_paths_begin_anew_half_of_them_with_nothing_and_all_others_go_on()
     places = going.shelf.shape[1] + going.due.shape[1]
     uniform = jax.random.uniform(jax.random.key(0), (BRIEF.anew, 1 + places))
     after = learn._anew(correction.rule_of(PROBLEM), going, uniform)
-    for part, before in zip(after, going, strict=True):
+    for part, before in zip(jax.tree.leaves(after), jax.tree.leaves(going), strict=True):
         np.testing.assert_array_equal(part[BRIEF.anew :], before[BRIEF.anew :])
     stock = np.asarray(after.shelf.sum(-1) + after.due.sum(-1))[: BRIEF.anew]
     assert (stock[[0, 1, 4, 5]] == 0.0).all()  # pairs, since of a pair one path shows each side

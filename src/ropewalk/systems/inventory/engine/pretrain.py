@@ -259,7 +259,7 @@ def _cost(
         return state, (profit / measure).mean()
 
     state, profit = jax.lax.scan(one, state, (demand, lasts))
-    return -profit.mean(), State(*(jnp.where(rounds, jnp.round(part), part) for part in state))
+    return -profit.mean(), jax.tree.map(lambda part: jnp.where(rounds, jnp.round(part), part), state)
 
 
 def _weigh(change: Array, learns: tuple) -> Array:

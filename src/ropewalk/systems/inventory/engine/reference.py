@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ropewalk.systems.inventory.engine.step import Flow, Period, Seen, State, Terms
+from ropewalk.systems.inventory.engine.step import Flow, Period, Seen, State, Terms, refuse_gaps
 from ropewalk.systems.inventory.engine.world import World
 from ropewalk.systems.inventory.rules import Order
 
@@ -27,7 +27,8 @@ class Lot:
 
 @dataclass
 class Shipment:
-    units: float
+    units: float  # that can be used
+    promised: float  # units, as far as anyone knows before it arrives
     ordered: int  # period
     arrives: int  # period
 
@@ -47,6 +48,9 @@ def simulate(
     world: World, decide: Decide, terms: Terms, periods: Sequence[Period], state: State | None = None
 ) -> tuple[list[Flow], State, float]:
     """The flows of each period, the state at the end and what it is worth then (USD). Without `state`: from nothing."""
+    state = state or _written(world, Site([], 0.0, []), 0)
+    for period in periods:
+        refuse_gaps(world, terms, period, state)
     site = _opened(world, state)
     flows = [_live(world, decide, terms, site, now, period) for now, period in enumerate(periods)]
     worth = (terms.salvage or 0.0) * (site.on_hand + sum(shipment.units for shipment in site.coming))
@@ -79,7 +83,7 @@ def _live(world: World, decide: Decide, terms: Terms, site: Site, now: int, peri
     if world.capacity:
         shadow += period.budget_price * spent
         shadow += period.inbound_price * terms.volume * received
-        shadow += period.storage_price * terms.volume * site.on_hand
+        shadow += time * period.storage_price * terms.volume * site.on_hand
     return Flow(received, ordered, lines, served, lost, site.owed, left, wasted, profit, shadow)
 
 
@@ -123,10 +127,10 @@ def _placed(world: World, terms: Terms, source: int, wanted: float, period: Peri
 def _shipments(world: World, terms: Terms, source: int, units: float, now: int, period: Period) -> list[Shipment]:
     made = []
     for j, offset in enumerate(world.shipments):
-        share = 1.0 if terms.shares is None else terms.shares[j]
+        promised = units if terms.shares is None else units * terms.shares[j]
         usable = period.yields[source][j] if world.random_yield else 1.0
         wait = min(_lead(world, terms, source, period) + offset, world.columns)
-        made.append(Shipment(units * share * usable, now, now + wait))
+        made.append(Shipment(promised * usable, promised, now, now + wait))
     return made
 
 
@@ -177,19 +181,23 @@ def _throw_away(site: Site, now: int) -> float:
     return wasted
 
 
-def _opened(world: World, state: State | None) -> Site:
+def _opened(world: World, state: State) -> Site:
     """The site before period 0."""
-    if state is None:
-        return Site([], 0.0, [])
     lots = [Lot(units, m if world.life else math.inf) for m, units in enumerate(state.shelf)]
-    rows = state.due if world.lead == "random" else [state.due]
-    coming = [Shipment(units, -1 - age, k) for age, row in enumerate(rows) for k, units in enumerate(row)]
+    promised = state.promised if world.random_yield else state.due
+    rows = zip(state.due, promised, strict=True) if world.lead == "random" else [(state.due, promised)]
+    coming = [
+        Shipment(units, as_ordered, -1 - age, k)
+        for age, row in enumerate(rows)
+        for k, (units, as_ordered) in enumerate(zip(*row, strict=True))
+    ]
     return Site(lots, state.owed, coming)
 
 
 def _written(world: World, site: Site, now: int) -> State:
     """The site before period `now`, as a record."""
-    return State(_shelf(world, site, now), site.owed, _due(world, site, now))
+    promised = _due(world, site, now, "promised") if world.random_yield else None
+    return State(_shelf(world, site, now), site.owed, _due(world, site, now), promised)
 
 
 def _shelf(world: World, site: Site, now: int) -> list[float]:
@@ -199,19 +207,23 @@ def _shelf(world: World, site: Site, now: int) -> list[float]:
     return [sum(lot.units for lot in site.lots if lot.last == now + m) for m in range(world.life)]
 
 
-def _due(world: World, site: Site, now: int) -> list[float] | list[list[float]]:
-    """Units by the periods until they arrive, none first; with random lead times a row for each age of the order, 1 period first."""
+def _due(world: World, site: Site, now: int, units: str = "units") -> list[float] | list[list[float]]:
+    """Units (or those promised) by the periods until they arrive, none first; with random lead times a row for each age of the order, 1
+    period first."""
     columns = range(world.columns)
     if world.lead != "random":
-        return [sum(s.units for s in site.coming if s.arrives == now + k) for k in columns]
+        return [sum(getattr(s, units) for s in site.coming if s.arrives == now + k) for k in columns]
     return [
-        [sum(s.units for s in site.coming if s.ordered == now - 1 - age and s.arrives == now + k) for k in columns]
+        [
+            sum(getattr(s, units) for s in site.coming if s.ordered == now - 1 - age and s.arrives == now + k)
+            for k in columns
+        ]
         for age in columns
     ]
 
 
 def _outstanding(world: World, site: Site, now: int) -> list[float]:
-    """What the policy sees of the orders: units by the period of arrival, the next one first, or by age, 1 period first."""
+    """What the policy sees of the orders: units promised by the period of arrival, the next one first, or by age, 1 period first."""
     if world.lead == "random":
-        return [sum(s.units for s in site.coming if s.ordered == now - 1 - age) for age in range(world.columns)]
-    return [sum(s.units for s in site.coming if s.arrives == now + 1 + k) for k in range(world.columns)]
+        return [sum(s.promised for s in site.coming if s.ordered == now - 1 - age) for age in range(world.columns)]
+    return [sum(s.promised for s in site.coming if s.arrives == now + 1 + k) for k in range(world.columns)]

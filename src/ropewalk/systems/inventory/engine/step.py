@@ -9,18 +9,22 @@ State, at the moment before a step:
 - owed [...]: units of past demand that wait; 0 where unmet is "lost".
 - due [...,K]: units that arrive at the start of the period k from now, k = 0, 1, ..., K - 1. With random lead times due is
   [...,K,K]: row a holds the orders of a + 1 periods ago. No lead time is longer than K, so row a is empty from column K - a on.
+- promised, of the shape of due, with random yield only: the same orders before their yields. What can be used is known when it
+  arrives, not before.
 
 Events of a period, in this order:
 1. Receipts: due column 0 comes onto the shelf with its full life; the pipeline moves up by one.
 2. Decision: the policy sees `Seen`: shelf, owed, outstanding [...,K] (by the period in which it arrives, the next one first;
-   with random lead times by age, 1 period first) and `Period.known`. It never sees the demand of the period. It wants
-   [...,S] units. Where `review` is on and Period.review is 0, it gets nothing. Units are rounded to packs and raised to the
-   minimum by rules.round_order and capped at max_order (in whole packs, after the minimum), or, without `lots`, cut at 0 and
-   at max_order where one is given; they are one order line for each source with units > 0. A policy that rounds by itself returns
-   a rules.Order instead: its units and lines [...,S], neither below 0, are taken as they are, where there is a review.
+   with random lead times by age, 1 period first; with random yield what is promised) and `Period.known`. It never sees the
+   demand of the period, nor the yield of what has not arrived. It wants [...,S] units. Where `review` is on and Period.review
+   is 0, it gets nothing. Units are rounded to packs and raised to the minimum by rules.round_order and capped at max_order (in
+   whole packs, after the minimum), or, without `lots`, cut at 0 and at max_order where one is given; they are one order line for
+   each source with units > 0. A policy that rounds by itself returns a rules.Order instead: its units and lines [...,S], neither
+   below 0, are taken as they are, where there is a review.
 3. Orders: units * unit_cost is paid at once for what is ordered (less the rebate of the highest break that units reach),
-   and order_cost * lines. Shipment j is units * shares[j] (* yields[j] of the source, with random yield) and arrives
-   lead + shipments[j] periods from now; what arrives 0 periods from now is on the shelf, with full life, before the demand.
+   and order_cost * lines. Shipment j is units * shares[j] (* yields[j] of the source, with random yield; promised are
+   units * shares[j]) and arrives lead + shipments[j] periods from now; what arrives 0 periods from now is on the shelf, with full
+   life, before the demand.
 4. Demand: what is owed is served first, then the demand, as far as the shelf reaches. Of the unmet demand all is lost
    ("lost"), all is owed ("backlog"), or the share `kept` is owed and the rest lost ("partial").
 5. Issuing, where goods perish: oldest first, freshest first, or Period.fifo units of the units served oldest first and the
@@ -28,13 +32,15 @@ Events of a period, in this order:
 6. Cost: holding * units on the shelf now, times Period.elapsed (1 if None); backlog * owed, times elapsed; lost_sale * lost;
    then, where goods perish, column 0 is thrown away at `waste` a unit and the lives move by one.
    With capacity prices: budget_price * purchase spend + inbound_price * volume * units received in 1 and (lead 0) 3
-   + storage_price * volume * units on the shelf after waste, kept apart as `shadow`.
+   + storage_price * volume * units on the shelf after waste, times elapsed; kept apart as `shadow`.
 7. Profit = price * units served - purchase spend - order costs - holding - backlog - lost sales - waste. (Units served
    include those that were owed: they pay the price of the day.)
-End (`closing`): shelf and everything due are worth `salvage` a unit; what is owed costs nothing more.
+End (`closing`): shelf and everything due (what really comes, not what is promised) are worth `salvage` a unit; what is owed costs
+nothing more.
 
-What would arrive more than K periods after its order arrives K periods after it. Units need not be whole. Without `shares` there is
-one shipment, of all units. `received` of the flow are the units that came onto the shelf in 1 and (lead 0) 3.
+What would arrive more than K periods after its order arrives K periods after it. Units need not be whole. Where there is one shipment
+`shares` may be None: it is all units. `received` of the flow are the units that came onto the shelf in 1 and (lead 0) 3. A field that
+the World needs and a record lacks is refused (`refuse_gaps`).
 """
 
 from __future__ import annotations
@@ -48,6 +54,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine.world import World
 from ropewalk.systems.inventory.rules import Order, round_order
 
@@ -58,6 +65,7 @@ class State(NamedTuple):
     shelf: Array  # [...,M] units
     owed: Array  # [...] units
     due: Array  # [...,K] units, or [...,K,K] with random lead times
+    promised: Array = None  # as due, before yields; with random yield only
 
 
 class Terms(NamedTuple):
@@ -75,7 +83,7 @@ class Terms(NamedTuple):
     min_order: Array = None  # [...,S] units
     max_order: Array = None  # [...,S] units
     lead: Array = None  # [...,S] periods, int
-    shares: Array = None  # [...,J] of an order in each shipment
+    shares: Array = None  # [...,J] of an order in each shipment; None where there is one
     breaks: Array = None  # [...,S,B] units, rising
     rebates: Array = None  # [...,S,B] share of the purchase price
     volume: Array = None  # of a unit
@@ -89,7 +97,7 @@ class Period(NamedTuple):
     known: Any = None  # what the policy may see besides, of any structure
     review: Array = None  # [...] 1 where orders are placed
     lead: Array = None  # [...,S] periods, of the orders of this step
-    yields: Array = None  # [...,S,J] usable share
+    yields: Array = None  # [...,S,J] usable share, of the orders of this step
     fifo: Array = None  # [...] units of the demand that take the oldest
     elapsed: Array = None  # [...] time of the step
     budget_price: Array = None  # USD a USD spent
@@ -102,7 +110,7 @@ class Seen(NamedTuple):
 
     shelf: Array  # [...,M]
     owed: Array  # [...]
-    outstanding: Array  # [...,K]
+    outstanding: Array  # [...,K] as promised
     known: Any
     age: Array = None  # [...,K] time since each outstanding order was placed; with clock "events" (events.py) only
 
@@ -139,11 +147,15 @@ def step(
     world: World, policy: Policy, terms: Terms, state: State, period: Period, xp: ModuleType = jnp
 ) -> tuple[State, Flow]:
     """One period, as in the contract above."""
+    _check(world)
+    refuse_gaps(world, terms, period, state)
     received, due = _receive(world, state.due, xp)
+    promised = _receive(world, state.promised, xp)[1] if world.random_yield else due
     shelf = _put(state.shelf, received, xp)
-    seen = Seen(shelf, state.owed, due.sum(-1) if world.lead == "random" else due, period.known)
+    seen = Seen(shelf, state.owed, promised.sum(-1) if world.lead == "random" else promised, period.known)
     units, lines = placed(world, policy(seen), terms, period, xp)
-    at_once, due = _ship(world, units, due, terms, period, xp)
+    at_once, due = _ship(world, units, due, terms, period, period.yields if world.random_yield else None, xp)
+    promised = _ship(world, units, promised, terms, period, None, xp)[1] if world.random_yield else None
     shelf = _put(shelf, at_once, xp)
     available = total(shelf)
     served, lost, owed = _serve(world, available, state, period, terms, xp)
@@ -161,9 +173,11 @@ def step(
         profit = profit if rate is None else profit - rate * count
     received = received + at_once
     if world.capacity:
-        moved = period.storage_price * (left - wasted) + period.inbound_price * received
+        stored = left - wasted if period.elapsed is None else period.elapsed * (left - wasted)
+        moved = period.storage_price * stored + period.inbound_price * received
         shadow = period.budget_price * spend + terms.volume * moved
-    return State(shelf, owed, due), Flow(received, units, lines, served, lost, owed, left, wasted, profit, shadow)
+    flow = Flow(received, units, lines, served, lost, owed, left, wasted, profit, shadow)
+    return State(shelf, owed, due, promised), flow
 
 
 def objective(world: World, flow: Flow) -> Array:
@@ -180,8 +194,18 @@ def closing(terms: Terms, state: State) -> Array:
 
 def start(world: World, shape: tuple[int, ...], xp: ModuleType = jnp) -> State:
     """Nothing anywhere."""
+    _check(world)
     pipeline = (world.columns, world.columns) if world.lead == "random" else (world.columns,)
-    return State(xp.zeros((*shape, world.lives)), xp.zeros(shape), xp.zeros((*shape, *pipeline)))
+    shelf, owed, due = xp.zeros((*shape, world.lives)), xp.zeros(shape), xp.zeros((*shape, *pipeline))
+    return State(shelf, owed, due, xp.zeros_like(due) if world.random_yield else None)
+
+
+def refuse_gaps(world: World, terms: Terms, period: Period, state: Any) -> None:
+    """ConfigError with all that the world needs and the records lack. It looks at None only, so that a compiled step does not pay for it."""
+    records = {"Terms": terms, "Period": period, "State": state}
+    lacking = [f"{name}.{field}: {why}" for name, field, why in world.needs if getattr(records[name], field) is None]
+    if lacking:
+        raise ConfigError(lacking, "the step")
 
 
 def placed(world: World, wanted: Array | Order, terms: Terms, period: Period, xp: ModuleType = jnp) -> Order:
@@ -212,16 +236,18 @@ def _put(shelf: Array, units: Array, xp: ModuleType) -> Array:
     return xp.concatenate([shelf[..., :-1], (shelf[..., -1] + units)[..., None]], axis=-1)
 
 
-def _ship(world: World, units: Array, due: Array, terms: Terms, period: Period, xp: ModuleType) -> tuple[Array, Array]:
-    """What is on the shelf at once, and the pipeline with the rest."""
+def _ship(
+    world: World, units: Array, due: Array, terms: Terms, period: Period, yields: Array, xp: ModuleType
+) -> tuple[Array, Array]:
+    """What is on the shelf at once, and the pipeline with the rest; without `yields` as promised."""
     at_once = xp.zeros_like(units[..., 0])
     added: list[Any] = [0.0] * due.shape[-1]  # by column
     for source, (j, offset) in itertools.product(range(world.sources), enumerate(world.shipments)):
         part = units[..., source]
         if terms.shares is not None:
             part = part * terms.shares[..., j]
-        if world.random_yield:
-            part = part * period.yields[..., source, j]
+        if yields is not None:
+            part = part * yields[..., source, j]
         if isinstance(world.lead, tuple):
             lead = min(world.lead[source] + offset, len(added))
             at_once, *added = (units + part if lead == k else units for k, units in enumerate((at_once, *added)))
@@ -297,3 +323,10 @@ def total(columns: Array) -> Array:
     """[...] the sum over the last axis; few columns one by one, since NumPy is slow along a short axis."""
     count = columns.shape[-1]
     return functools.reduce(operator.add, (columns[..., k] for k in range(count))) if count < 8 else columns.sum(-1)
+
+
+def _check(world: World) -> None:
+    if world.clock != "periods":
+        raise ConfigError(
+            [f'clock: {world.clock!r}; events.step and events.start take it, step.py "periods"'], "the world"
+        )

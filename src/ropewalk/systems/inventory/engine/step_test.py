@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ropewalk.errors import ConfigError
+from ropewalk.systems.inventory.engine import events
+from ropewalk.systems.inventory.engine import step as periodic
 from ropewalk.systems.inventory.engine.reference import as_known, simulate
 from ropewalk.systems.inventory.engine.step import Period, State, Terms, closing, start, step
 from ropewalk.systems.inventory.engine.world import World
@@ -108,13 +110,15 @@ def instances(choice, seed, size=SIZE):
     )  # fmt: skip
     periods = [_period(world, choice, draw, n) for _ in range(rng.integers(1, 9))]
     if not choice["priced"]:
-        terms = terms._replace(**{name: None for name in UNSEEN if name != "price"})
+        needed = [field for _, field, _ in world.needs]
+        terms = terms._replace(**{name: None for name in UNSEEN if name != "price" and name not in needed})
         periods = [period._replace(price=None) for period in periods]
-    due = draw.units(6, *start(world, (n,), np).due.shape)
+    due, wasted = draw.units(6, *start(world, (n,), np).due.shape), draw.units(3, *start(world, (n,), np).due.shape)
     if world.lead == "random":
         k = np.arange(world.columns)
-        due = due * (k[:, None] + k < world.columns)
-    state = State(draw.units(6, n, world.lives), draw.units(4, n) * (world.unmet != "lost"), due)
+        due, wasted = (units * (k[:, None] + k < world.columns) for units in (due, wasted))
+    promised = due + wasted if world.random_yield else None
+    state = State(draw.units(6, n, world.lives), draw.units(4, n) * (world.unmet != "lost"), due, promised)
     for leaf in jax.tree.leaves((terms, periods, state)):
         leaf.setflags(write=False)
     decide = (lambda xp: as_known) if choice["numbers"] == "any" else feedback
@@ -279,15 +283,30 @@ def test_units_are_conserved(choice, seed):
     share = np.ones((SIZE, 1)) if terms.shares is None else terms.shares
     close = partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-9)
     for before, period, after, flow in trail:
-        sent = flow.ordered[..., None] * share[:, None, :] * (period.yields if world.random_yield else 1.0)
+        promised = flow.ordered[..., None] * share[:, None, :]
+        sent = promised * (period.yields if world.random_yield else 1.0)
         pipeline = tuple(range(1, before.due.ndim))
         close(before.shelf.sum(-1) + flow.received, flow.served + flow.left, err_msg="shelf")
         close(flow.left - flow.wasted, after.shelf.sum(-1), err_msg="waste")
         close(
             before.due.sum(pipeline) + sent.sum((-1, -2)), flow.received + after.due.sum(pipeline), err_msg="pipeline"
         )
+        if world.random_yield:
+            at_once = promised * (_waits(world, terms, period) == 0)
+            arrived = before.promised[..., 0].reshape(SIZE, -1)
+            close(
+                before.promised.sum(pipeline) + (promised - at_once).sum((-1, -2)),
+                arrived.sum(-1) + after.promised.sum(pipeline),
+                err_msg="promised",
+            )
         close(before.owed + period.demand, flow.served + flow.lost + after.owed, err_msg="demand")
         np.testing.assert_array_equal(flow.owed, after.owed)
+
+
+def _waits(world, terms, period):
+    """[N,S,J] periods until each shipment arrives."""
+    lead = {"items": terms.lead, "random": period.lead}.get(world.lead, np.array([world.lead] * SIZE))
+    return lead[..., None] + np.array(world.shipments)
 
 
 @settings(max_examples=80, deadline=None)
@@ -309,6 +328,93 @@ def test_a_policy_never_sees_the_demand(choice, seed):
     np.testing.assert_array_equal(*ordered)
     for one, two in zip(*looks, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@settings(max_examples=40, deadline=None)
+@given(choice=ANY_WORLD, seed=st.integers(0, 2**32 - 1))
+def test_a_policy_never_sees_the_yield_of_what_has_not_arrived(choice, seed):
+    """Whatever the yields of an order, what is outstanding looks the same in the next period, and the shelf too but for what arrived."""
+    world, decide, terms, state, periods = instances(choice | {"random_yield": True}, seed)
+    period, looks = periods[0], []
+    for yields in (period.yields, np.ones_like(period.yields), np.zeros_like(period.yields)):
+        after, _ = step(world, decide(np), terms, state, period._replace(yields=yields), np)
+        step(world, watched(decide(np), looks), terms, after, period, np)
+    late = (_waits(world, terms, period) > 1).all((-1, -2))
+    for other in looks[1:]:
+        np.testing.assert_array_equal(other.outstanding, looks[0].outstanding)
+        np.testing.assert_array_equal(other.shelf[late], looks[0].shelf[late])
+
+
+def test_what_was_ordered_is_seen_until_it_arrives_and_what_comes_is_known_then():
+    world, looks = World(lead=(2,), random_yield=True, lots=False), []
+    state, terms, order = start(world, (), np), Terms(salvage=3.0), watched(lambda seen: seen.known, looks)
+    for wanted in (8.0, 4.0, 0.0, 0.0):
+        period = Period(0.0, known=np.array([wanted]), yields=np.array([[0.25]]))
+        state, _ = step(world, order, terms, state, period, np)
+        assert closing(terms, state) == 3.0 * (2.0 if wanted == 8.0 else 3.0)
+    assert [look.on_hand.item() for look in looks] == [0.0, 0.0, 2.0, 3.0]
+    assert [look.outstanding.tolist() for look in looks] == [[0.0, 0.0], [8.0, 0.0], [4.0, 0.0], [0.0, 0.0]]
+
+
+def complete(world):
+    """Terms, State and Period with all fields of this world, for one source and two shipments."""
+    terms = Terms(
+        unit_cost=np.ones(1), kept=0.5, lead=np.ones(1), shares=np.full(2, 0.5), breaks=np.ones((1, 1)),
+        rebates=np.zeros((1, 1)), volume=1.0,
+    )  # fmt: skip
+    period = Period(
+        1.0, review=np.ones(()), lead=np.ones(1), yields=np.ones((1, 2)), fifo=0.5, elapsed=np.ones(()), budget_price=0.0,
+        storage_price=0.0, inbound_price=0.0,
+    )  # fmt: skip
+    return terms, (events if world.clock == "events" else periodic).start(world, (), np), period
+
+
+NEEDS = [
+    ({"review": True}, ["Period.review"]),
+    ({"random_yield": True}, ["Period.yields", "State.promised"]),
+    ({"lead": "items", "longest": 2}, ["Terms.lead"]),
+    ({"lead": "random", "longest": 2}, ["Period.lead"]),
+    ({"unmet": "partial"}, ["Terms.kept"]),
+    ({"issuing": "mixed", "life": 2}, ["Period.fifo"]),
+    ({"capacity": True}, ["Terms.volume", "Period.budget_price", "Period.storage_price", "Period.inbound_price"]),
+    ({"discounts": True}, ["Terms.unit_cost", "Terms.breaks", "Terms.rebates"]),
+    ({"shipments": (0, 1)}, ["Terms.shares"]),
+    ({"clock": "events", "lead": "random", "random_yield": True, "unmet": "partial", "discounts": True},
+     ["Period.yields", "State.promised", "Period.lead", "Terms.kept", "Terms.unit_cost", "Terms.breaks", "Terms.rebates", "Period.elapsed"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "fields"), NEEDS)
+def test_a_step_without_a_field_that_its_world_needs_says_which_and_the_way_out(settings, fields):
+    world = World(**settings, lots=False)
+    advance = partial(events.step if world.clock == "events" else step, world, lambda seen: np.ones(1), xp=np)
+    terms, state, period = complete(world)
+    advance(terms, state, period)
+    for field in fields:
+        name, _, column = field.partition(".")
+        records = {"Terms": terms, "State": state, "Period": period}
+        records[name] = records[name]._replace(**{column: None})
+        with pytest.raises(ConfigError) as refused:
+            advance(*records.values())
+        (sentence,) = refused.value.problems
+        assert sentence.startswith(field + ": with ")
+        assert "; say " in sentence or "; begin with start(world, shape)" in sentence
+    without = Terms(), state._replace(**{"promised": None} if "State.promised" in fields else {}), Period(1.0)
+    with pytest.raises(ConfigError) as refused:
+        advance(*without)
+    assert sorted(sentence.split(":")[0] for sentence in refused.value.problems) == sorted(fields)
+
+
+def test_the_reference_refuses_several_shipments_without_their_shares():
+    with pytest.raises(ConfigError, match=r"Terms\.shares"):
+        simulate(World(shipments=(0, 1)), as_known, Terms(), [Period(1.0, known=[2.0])])
+
+
+def test_a_world_of_events_is_refused():
+    world = World(lead="random", clock="events")
+    for refused in (partial(start, world, ()), partial(step, world, None, Terms(), None, Period(1.0))):
+        with pytest.raises(ConfigError, match=r"events\.step"):
+            refused()
 
 
 def test_the_numpy_step_leaves_its_inputs_as_they_are():
@@ -349,6 +455,13 @@ def test_the_numpy_step_leaves_its_inputs_as_they_are():
         ({"shipments": (), "longest": 3}, "shipments: (); offsets in periods, rising, from 0"),
         ({"lead": "item", "longest": 3}, "lead: 'item' is none of items, random"),
         ({"unmet": "backlogs"}, "unmet: 'backlogs' is none of lost, backlog, partial"),
+        ({"lead": ()}, "lead: () names 0 lead times for 1 source(s)"),
+        ({"lead": (1.5,)}, "lead: (1.5,); whole numbers (int) only"),
+        ({"shipments": (0, 1.5)}, "shipments: (0, 1.5); whole numbers (int) only"),
+        ({"life": 2.5}, "life: 2.5; whole numbers (int) only"),
+        ({"longest": math.nan}, "longest: nan; whole numbers (int) only"),
+        ({"sources": 1.0}, "sources: 1.0; whole numbers (int) only"),
+        ({"clock": "events", "lead": "random", "slots": 3.5}, "slots: 3.5; whole numbers (int) only"),
         ({"longest": -1}, "longest: -1; periods, or 0 where it follows from the lead times"),
     ],
 )  # fmt: skip

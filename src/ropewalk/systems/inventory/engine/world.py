@@ -7,6 +7,8 @@ is refused here, with the reason.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from numbers import Integral
 from typing import Literal
 
 from ropewalk.errors import ConfigError
@@ -26,7 +28,7 @@ class World:
     longest: int = 0  # periods: the longest lead time with the last shipment; 0: follows from `lead` and `shipments`
     sources: int = 1  # 2: regular, and expedited
     shipments: tuple[int, ...] = (0,)  # periods after the lead time at which the shipments of an order arrive
-    random_yield: bool = False  # Period.yields of a shipment can be used
+    random_yield: bool = False  # Period.yields of a shipment can be used, which is known when it arrives
     life: int = 0  # periods that goods can be sold, the one of their arrival included; 0: they do not perish
     issuing: Literal["fifo", "lifo", "mixed"] = (
         "fifo"  # mixed: Period.fifo of the demand takes the oldest, the rest the freshest
@@ -46,22 +48,30 @@ class World:
             raise ConfigError(wrong, "the world of the simulation")
 
     def _refused(self) -> list[tuple[bool, str]]:
+        by_source = isinstance(self.lead, tuple)
         leads = self.lead if isinstance(self.lead, tuple) else ()
         events = self.clock == "events"
         last = self.shipments[-1] if self.shipments else 0
         named = {
             "unmet": ("lost", "backlog", "partial"), "issuing": ("fifo", "lifo", "mixed"), "clock": ("periods", "events"),
-        } | ({} if isinstance(self.lead, tuple) else {"lead": ("items", "random")})  # fmt: skip
+        } | ({} if by_source else {"lead": ("items", "random")})  # fmt: skip
+        whole = {"lead": leads, "shipments": self.shipments} | {
+            name: (getattr(self, name),) for name in ("longest", "sources", "life", "slots")
+        }
         return [
             *(
                 (getattr(self, name) not in ways, f"{name}: {getattr(self, name)!r} is none of {', '.join(ways)}")
                 for name, ways in named.items()
             ),
+            *(
+                (not all(isinstance(number, Integral) for number in numbers), f"{name}: {getattr(self, name)!r}; whole numbers (int) only")
+                for name, numbers in whole.items()
+            ),
             (self.longest < 0, f"longest: {self.longest}; periods, or 0 where it follows from the lead times"),
             (self.sources not in (1, 2), f"sources: {self.sources}; there are one, or two (regular and expedited)"),
-            (bool(leads) and len(leads) != self.sources, f"lead: {self.lead} names {len(leads)} lead times for {self.sources} source(s)"),
+            (by_source and len(leads) != self.sources, f"lead: {self.lead} names {len(leads)} lead times for {self.sources} source(s)"),
             (any(lead < 0 for lead in leads), f"lead: {self.lead}; a lead time is 0 periods or more"),
-            (not leads and self.longest < 1 and not events, f"longest: with lead={self.lead!r} say the longest lead time that can come, 1 or more"),
+            (not by_source and self.longest < 1 and not events, f"longest: with lead={self.lead!r} say the longest lead time that can come, 1 or more"),
             (bool(leads) and 0 < self.longest < max(leads, default=0) + last, f"longest: {self.longest} is shorter than the lead times {leads} with their shipments"),
             (not self.shipments or self.shipments[0] < 0 or list(self.shipments) != sorted(set(self.shipments)), f"shipments: {self.shipments}; offsets in periods, rising, from 0"),
             (self.life < 0, f"life: {self.life}; 0 (goods keep) or the periods that they can be sold"),
@@ -73,6 +83,30 @@ class World:
             (events and self.lead != "random", 'clock: with events lead times come with each order; use lead="random" (a law may be certain)'),
             (self.slots < 1, f"slots: {self.slots}; at least 1"),
         ]  # fmt: skip
+
+    @cached_property
+    def needs(self) -> tuple[tuple[str, str, str], ...]:
+        """What a step of this world cannot do without: record, field, and what it is for with the way out."""
+        charged = "with capacity=True it is charged; say USD {} (0: nothing), or capacity=False"
+        fields = (
+            (self.review, "Period", "review", "with review=True orders are placed where it is 1; say 1 or 0, or review=False"),
+            (self.random_yield, "Period", "yields", "with random_yield=True it says what can be used; say a share for each source and shipment, or random_yield=False"),
+            (self.random_yield, "State", "promised", "with random_yield=True policies see what was ordered; begin with start(world, shape), or say it for all that is due"),
+            (self.lead == "items", "Terms", "lead", 'with lead="items" each item has its own; say its periods for each source, or name one for all items in World.lead'),
+            (self.lead == "random", "Period", "lead", 'with lead="random" each order has its own; say it for each source, or name one for all orders in World.lead'),
+            (self.unmet == "partial", "Terms", "kept", 'with unmet="partial" it says what waits; say a share of the unmet demand, or unmet="lost" or "backlog"'),
+            (self.issuing == "mixed", "Period", "fifo", 'with issuing="mixed" it says how many take the oldest; say units of the demand, or issuing="fifo" or "lifo"'),
+            (self.capacity, "Terms", "volume", "with capacity=True prices are by volume; say that of a unit, or capacity=False"),
+            (self.capacity, "Period", "budget_price", charged.format("a USD spent")),
+            (self.capacity, "Period", "storage_price", charged.format("a unit of volume and period")),
+            (self.capacity, "Period", "inbound_price", charged.format("a unit of volume received")),
+            (self.discounts, "Terms", "unit_cost", "with discounts=True rebates are of it; say USD a unit for each source, or discounts=False"),
+            (self.discounts, "Terms", "breaks", "with discounts=True rebates begin there; say units for each source, rising, or discounts=False"),
+            (self.discounts, "Terms", "rebates", "with discounts=True they come off the price; say a share for each break, or discounts=False"),
+            (len(self.shipments) > 1, "Terms", "shares", "with several shipments it divides an order; say a share for each, 1 in all, or shipments=(0,)"),
+            (self.clock == "events", "Period", "elapsed", 'with clock="events" it is the time of a step; say it, or clock="periods"'),
+        )  # fmt: skip
+        return tuple(field[1:] for field in fields if field[0])
 
     @property
     def columns(self) -> int:
