@@ -80,7 +80,10 @@ class Problem:
         lives = self.world.lives
         wide = states[:, None, :].astype(np.float64)
         shelf, owed, later = wide[..., :lives], wide[..., lives], wide[..., lives + 1 :]
-        state = State(shelf, owed, np.concatenate([np.zeros_like(shelf[..., :1]), later], axis=-1))
+        due = np.concatenate([np.zeros_like(shelf[..., :1]), later], axis=-1)
+        state = State(
+            shelf, owed, due, due if self.world.random_yield else None
+        )  # `refuse`: nothing is on its way then
         wanted = orders[:, None, :].astype(np.float64)
         after, flow = step(self.world, lambda seen: wanted, self.terms, state, self.outcomes.period, np)
         size = flow.profit.shape
