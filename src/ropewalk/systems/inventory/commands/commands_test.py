@@ -92,6 +92,15 @@ def test_what_has_no_parameters_is_sent_where_it_belongs(shell):
     )
 
 
+@pytest.mark.parametrize("mean", ["0.01", "0.001"])
+def test_what_sells_once_in_years_is_tuned_like_all_else(said, mean):
+    """A period in which nothing is wanted is then usual, so that no cap below one unit is looked for."""
+    found = said("tune", "--demand", f"poisson:{mean}", "--penalty", "100", "--lead-time", "2")
+    other = said("tune", "--demand", f"poisson:{mean}", "--penalty", "100", "--lead-time", "2", "--rule", "base-stock")
+    assert found["cost_usd"] == pytest.approx(other["cost_usd"])
+    assert found["parameters"]["level"] == other["parameters"]["level"] == (1 if mean == "0.01" else 0)
+
+
 # -- solve --
 
 
@@ -166,6 +175,32 @@ def test_what_is_simulated_is_paired_and_says_how_sure_it_is():
     paired = each.std() / 20
     assert abs(each.mean() - (exact[1].cost - exact[0].cost)) < 4 * paired
     assert paired < 0.7 * runs[0].error
+
+
+def test_a_table_of_costs_says_which_were_simulated(shell, said):
+    """The best of them as well: it is not exact because nothing is above it."""
+    asked = (
+        "compare",
+        "--demand",
+        "poisson:2",
+        "--backlog",
+        "9",
+        "--max-order",
+        "3",
+        "--paths",
+        "40",
+        "--policies",
+        "base-stock,s-S",
+    )
+    rows = said(*asked)["policies"]
+    best, other = (line for line in shell(*asked)[1].splitlines() if re.match(r"base-stock|\(s, S\)", line))
+    assert [r["exact"] for r in rows] == [False, False]
+    for line, r in zip((best, other), rows, strict=True):
+        assert "exact" not in line
+        assert f"{r['cost_usd']:.4f} +- {1.96 * r['standard_error_usd']:.4f}" in line
+    assert re.search(r"0\.00 % +- +\d", best)
+    assert re.search(r" to -?\d+\.\d\d % ", other)
+    assert "exact but those with +-" in shell(*asked)[1]
 
 
 def test_a_learned_policy_is_trained_as_asked_and_scored_exactly(said, monkeypatch):

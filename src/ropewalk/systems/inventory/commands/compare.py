@@ -12,6 +12,8 @@ from ropewalk.systems.inventory.instance import Instance
 from ropewalk.types import Bench
 
 HEADS = ("policy", "parameters", "cost", "above best", "95 %", "fill rate", "stock", "orders", "CPU-s")
+COSTS = "cost in USD a period, "
+REST = "; fill rate: of the demand at once; stock: units at the end of a period; orders a period; CPU-s to tune, solve or train"
 
 
 def run(bench: Bench, instance: Instance, policies: str | None, steps: int, paths: int, memory_gb: float) -> int:
@@ -64,11 +66,16 @@ def percent(share: float | None) -> str:
 def text(rows: list[dict[str, Any]]) -> str:
     lines = [
         (
-            r["policy"], r["said"] or r["made"], wording.money(r["cost_usd"]), percent(r["gap"]),
-            "exact" if r["gap_low"] == r["gap_high"] else f"{100 * r['gap_low']:.2f} to {100 * r['gap_high']:.2f} %",
+            r["policy"], r["said"] or r["made"], wording.priced(r), percent(r["gap"]), between(r, rows[0]),
             f"{100 * r['fill_rate']:.2f} %", f"{r['stock_units']:.2f}", f"{r['orders']:.2f}", f"{r['cpu_s']:.1f}",
         )
         for r in rows
     ]  # fmt: skip
-    about = "cost in USD a period; fill rate: of the demand at once; stock: units at the end of a period; orders a period; CPU-s to tune, solve or train"
-    return f"{wording.columns(HEADS, lines, left=2)}\n\n{about}"
+    return f"{wording.columns(HEADS, lines, left=2)}\n\n{COSTS}{wording.how_sure(rows)}{REST}"
+
+
+def between(row: dict[str, Any], best: dict[str, Any]) -> str:
+    """The interval of the gap. The best of those that were simulated is none above itself, and that is all that is known."""
+    if row["exact"] and best["exact"]:
+        return "exact"
+    return "-" if row is best or row["gap"] is None else f"{100 * row['gap_low']:.2f} to {100 * row['gap_high']:.2f} %"

@@ -126,15 +126,12 @@ def text(name: str, rows: list[dict[str, Any]]) -> str:
              *(["cost"] if not service else []), "of stock and orders", "fill rate", "stock", "orders"]  # fmt: skip
     lines = []
     for r in rows:
-        unsure = "" if r["exact"] else f" +- {wording.money(1.96 * r['standard_error_usd'])}"
-        total = wording.money(r["cost_usd"]) + unsure
         lines.append([
             f"{r[name]:g}" if isinstance(r[name], float) else str(r[name]), *([f"{r['implied_usd']:.3g}"] if service else []), r["said"],
-            *([total] if not service else []), wording.money(r["stock_and_orders_usd"]), f"{100 * r['fill_rate']:.2f} %",
+            *([wording.priced(r)] if not service else []), wording.money(r["stock_and_orders_usd"]), f"{100 * r['fill_rate']:.2f} %",
             f"{r['stock_units']:.2f}", f"{r['orders']:.2f}",
         ])  # fmt: skip
-    about = "costs in USD a period, "
-    about += "exact" if all(r["exact"] for r in rows) else "exact but those with +- (95 %), which were simulated"
+    about = f"costs in USD a period, {wording.how_sure(rows)}"
     if service:
         about += "; implied cost: what a unit of unmet demand has to cost for this service to be worth its stock"
     return f"{wording.columns(heads, lines, left=0)}\n\n{about}"

@@ -40,6 +40,17 @@ def cost(found: Score) -> str:
     return f"{money(found.cost)} USD a period (simulated: 95 % interval {money(found.cost - 1.96 * found.error)} to {money(found.cost + 1.96 * found.error)})"
 
 
+def priced(row: dict[str, Any]) -> str:
+    """The cost in a row that holds a `body`: 4.4057, or 4.4100 +- 0.0200 where it was simulated."""
+    unsure = "" if row["exact"] else f" +- {money(1.96 * row['standard_error_usd'])}"
+    return money(row["cost_usd"]) + unsure
+
+
+def how_sure(rows: Sequence[dict[str, Any]]) -> str:
+    """Which costs of a table are exact."""
+    return "exact" if all(r["exact"] for r in rows) else "exact but those with +- (95 %), which were simulated"
+
+
 def means(found: Score) -> str:
     """What it does, in one line."""
     m = found.means
