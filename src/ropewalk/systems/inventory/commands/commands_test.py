@@ -67,6 +67,19 @@ def test_a_file_and_options_say_the_same(said, tmp_path):
     assert said("solve", "--instance", "i.yaml", "--penalty", "4")["cost_usd"] == said("solve", *ZIPKIN)["cost_usd"]
 
 
+def test_a_history_is_looked_for_beside_the_file_that_names_it(shell, tmp_path):
+    item = tmp_path / "items" / "i.yaml"
+    item.parent.mkdir()
+    item.write_text("history: h.csv\npenalty: 4\n")
+    asked = ("tune", "--instance", "items/i.yaml", "--rule", "base-stock")
+    assert f"It was looked for at {item.parent / 'h.csv'}" in shell(*asked)[2]
+    (item.parent / "h.csv").write_text("units\n3\n9\n")
+    assert "mean 6" in shell(*asked)[1]
+    (tmp_path / "h.csv").write_text("units\n1\n1\n")
+    assert "mean 6" in shell(*asked)[1]
+    assert "poisson:1," in shell(*asked, "--history", "h.csv")[1]
+
+
 # -- tune --
 
 
