@@ -66,7 +66,7 @@ class Case:
                 f"on hand: {len(on_hand)} numbers; "
                 + (f"{world.life} fit a life of {world.life}" if world.life else "goods that keep have one")
             )
-        if 0 < len(on_hand) < world.lives and sum(on_hand):
+        if 0 < len(on_hand) < world.lives and any(on_hand):
             fresh = ",".join(["0"] * (world.lives - len(on_hand)) + list(map(str, on_hand)))
             wrong.append(
                 f"on hand: {','.join(map(str, on_hand))}, of goods with a life of {world.life}: say them by remaining life, the oldest "

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ropewalk.systems.inventory.instance import Instance
 
 MOST, MIXED = 5_000, 400  # units of a period's demand; where each buyer chooses a unit by its age
+COVERED = 100_000  # units that the periods from an order to its sale demand together
 FAR = 20  # times all others: a demand that may be a slip
 WORDS = {10: "tens", 100: "hundreds", 1_000: "thousands", 1_000_000: "millions"}
 TAIL, LEAST = 1e-9, 1e-14  # that is cut where nothing is said; below, sums in 64 bits no longer know it
@@ -23,7 +24,7 @@ CLOSE, CLOSER = 1e-3, 1e-6  # of the cost of a unit: what the cut demands may co
 
 def refuse_large(given: Instance, law: Law, past: Past | None) -> None:
     """ConfigError where a law has more demands than are counted with, with the numbers of the same item in larger units."""
-    most = MIXED if given.life and 0.0 < given.oldest_share < 1.0 else MOST
+    most = MIXED if given.life and 0.0 < given.oldest_share < 1.0 else min(MOST, COVERED // (given.lead_time + 1))
     greatest = _greatest(law, given.tail)
     if past is not None and given.history_as == "is":
         greatest = float(past.units.max())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from ropewalk.errors import ConfigError
@@ -21,23 +22,27 @@ def run(bench: Bench, instance: Instance, policies: str | None, steps: int, path
     asked = [*suited(case), "exact"] if policies is None else names_of(policies)
     effort = Effort(bench.seed, steps, paths, memory_gb * 1e9, bench.note)
     found: list[tuple[Candidate, Score]] = []
+    without: dict[str, str] = {}
     for name in asked:
+        bench.note(f"{name}: begun")
+        begun = time.monotonic()
         try:
             candidate = make(name, case, effort)
         except ConfigError as error:
-            if policies is not None:
-                raise
-            bench.note(f"without {name}: {error.problems[0]}")
+            without[name] = "; ".join(error.problems)
+            bench.note(f"{name}: left out")
             continue
         found.append((candidate, score(candidate, case, effort)))
-        bench.note(f"{name}: {wording.cost(found[-1][1])}")
+        bench.note(f"{name}: {wording.cost(found[-1][1])}, {candidate.made}, {time.monotonic() - begun:.1f} s")
+    if not found:
+        raise ConfigError([f"{name}: {why}" for name, why in without.items()], "no policy is left")
     least = min(scored.cost for _, scored in found)
     same = least + 2e-5 * abs(least)  # costs are known to 1e-5: of equals the exact one comes first
     found.sort(key=lambda pair: (pair[0].name != "exact" or pair[1].cost > same, pair[1].cost))
     rows = [row(candidate, scored, found[0][1]) for candidate, scored in found]
     bench.show(
-        {"policies": rows, "demand": case.law.name, "cut_probability": case.problem.outcomes.cut},
-        f"{case.about}\n\n{text(rows)}",
+        {"policies": rows, "left_out": without, "demand": case.law.name, "cut_probability": case.problem.outcomes.cut},
+        f"{case.about}\n\n{text(rows)}{wording.left_out(without)}",
     )
     return 0
 

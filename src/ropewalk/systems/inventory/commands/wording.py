@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ropewalk.systems.inventory.commands.policies import Score
@@ -49,6 +49,11 @@ def priced(row: dict[str, Any]) -> str:
 def how_sure(rows: Sequence[dict[str, Any]]) -> str:
     """Which costs of a table are exact."""
     return "exact" if all(r["exact"] for r in rows) else "exact but those with +- (95 %), which were simulated"
+
+
+def left_out(without: Mapping[str, str]) -> str:
+    """Lines below a table: what is not in it, and why."""
+    return "".join(f"\nwithout {name}: {why}" for name, why in without.items())
 
 
 def means(found: Score) -> str:
