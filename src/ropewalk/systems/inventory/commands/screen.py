@@ -63,7 +63,7 @@ def screened(problem: Problem, name: str, seed: int, tell: Callable[[int], objec
 
 def _walked(problem: Problem, name: str, best: tuple[int, ...], tried: int, tell: Callable[[int], object]) -> Screened:
     ways, costs = len(problem.outcomes.probability), dict[tuple[int, ...], float]()
-    lowest = [low for low, _ in _ends(problem, name)]
+    ends = _ends(problem, name)[1:]
 
     def cost(shape: tuple[int, ...]) -> float:
         if shape not in costs:
@@ -74,9 +74,10 @@ def _walked(problem: Problem, name: str, best: tuple[int, ...], tried: int, tell
 
     try:
         while True:
-            better = next(
-                (s for s in _beside(best) if all(map(int.__le__, lowest[1:], s[1:])) and cost(s) < cost(best)), None
+            inside = (
+                s for s in _beside(best) if all(low <= at <= high for at, (low, high) in zip(s[1:], ends, strict=True))
             )
+            better = next((shape for shape in inside if cost(shape) < cost(best)), None)
             if better is None:
                 return Screened(_parameters(name, best), tried + len(costs), exact=True)
             best = better

@@ -165,7 +165,7 @@ def text(name: str, rows: list[dict[str, Any]]) -> str:
         ])  # fmt: skip
     about = f"costs in USD a period, {wording.how_sure(rows)}"
     if service:
-        about = about.replace("+- (95 %), which were", "'simulated', which were")
+        about = about.replace("those with +- (95 %), which were simulated", "those that say so")
         about += "; implied cost: what a unit of unmet demand has to cost for this service to be worth its stock"
     return f"{wording.columns(heads, lines, left=0)}\n\n{about}"
 
