@@ -135,7 +135,7 @@ def suited(case: Case) -> list[str]:
 
 def usual(*cases: Case) -> str:
     """The policy that is taken where none is named, the same for all of these instances: the pre-trained network where it knows them
-    all, since it costs nothing and less than any rule; without a lead time, and for all else, the usual rule."""
+    all, since it takes no time and is seldom behind the best rule; without a lead time, and for all else, the usual rule."""
     if all(suited(case)[0] == "pretrained" for case in cases) and any(max(case.leads) > 0 for case in cases):
         return "pretrained"
     return suited(cases[0])[-1]
