@@ -59,10 +59,10 @@ def _of_text(file: str, text: str, column: str | None) -> Past:
         raise DataError([f"{file} is empty"])
     heads, rows = [name.strip() for name in every[0][1]], every[1:]
     if any(_number(name) is not None for name in heads):
-        first = mark.join(heads)
+        first = next(name for name in heads if _number(name) is not None)
         raise DataError(
             [
-                f"{file}, row 1: {first} are numbers, and the first row names the columns. Put a name above them, as `units`."
+                f"{file}, row 1: {first!r} is a number, and the first row names the columns. Put a row of names above it, as `units`."
             ]
         )
     for line, row in rows:

@@ -108,7 +108,7 @@ def test_a_demand_that_is_none_is_named_with_its_row(write, units, says):
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("4\n7\n3\n", "row 1: 4 are numbers, and the first row names the columns. Put a name above them"),
+    [("4\n7\n3\n", "row 1: '4' is a number, and the first row names the columns. Put a row of names above it"),
      ("units\n4\n7,5\n", "row 3: '7,5' are 2 values, where the first row names 1 value. A part of a unit"),
      ("week,units\n1,4\n2\n", "row 3: '2' are 1 values, where the first row names 2"), ("week,units\na,4\nb,?\nc,5\n", "row 3: units '?' is not"),
      ("week;units\na;4\nb;7,5\nc;3\n", "row 3: units '7,5' is not a whole number"), ("", "is empty"), ("units\n4\n\n3\n", "row 3: units is empty")],

@@ -46,7 +46,8 @@ def best_cost(case: Case) -> Bounds | str:
     need = memory_of(problem, _first(problem))
     if need <= Effort().memory:
         return "the optimum takes more than seconds here: `ropewalk inventory solve`"
-    return f"the optimum is out of reach: it would take about {need / 1e9:,.0f} GB; `compare` puts other policies beside this rule"
+    size = f"{need / 1e9:,.0f}" if need < 1e15 else f"{need / 1e9:.0e}"
+    return f"the optimum is out of reach: it would take about {size} GB; `compare` puts other policies beside this rule"
 
 
 def body(case: Case, found: Candidate, scored: Score, best: Bounds | str) -> dict[str, Any]:
