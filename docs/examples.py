@@ -27,7 +27,7 @@ LIFE = (
 PAGES = [*(f"verbs/{verb}.md" for verb in LIFE), "own-system.md", "errors.md", "tutorial-inventory.md"]
 BLOCK = re.compile(r"```console\n(.*?)```", re.S)
 EXIT = re.compile(r"\s+# exit (\d+)$")
-PROGRESS = re.compile(r"^  \S.*: +\d+ %  ")
+PROGRESS = re.compile(r"^  \S.*: +\d+ %  |.*, \d+ s so far$")
 
 
 def run(command: str) -> tuple[int, str]:

@@ -17,6 +17,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LISTED = 40  # names that a sentence holds: every policy and every setting of an item
+
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant: one that begins alike, else the most similar one that is near enough."""
@@ -67,7 +69,7 @@ class MissingError(RopewalkError):
         if close:
             parts.append(f"Did you mean {close!r}?")
         elif known:
-            parts.append(f"There is: {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}.")
+            parts.append(f"There is: {', '.join(known[:LISTED])}{', ...' if len(known) > LISTED else ''}.")
         if hint:
             parts.append(hint)
         super().__init__(" ".join(parts))

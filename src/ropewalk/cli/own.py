@@ -6,6 +6,7 @@ import argparse
 import inspect
 import typing
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ropewalk.cli.options import VERBS, Formatter, Parser, add_common, add_configuration, add_showing
@@ -134,7 +135,10 @@ def _commanded(system: str, command: Callable[..., int], options: argparse.Names
     if record is not None:
         name, model = record
         sets = [f"{key}={value}" for key in model.model_fields if (value := getattr(options, key)) is not None]
-        given = [config.load(model, file=getattr(options, name), sets=sets, called=f"the {name}")]
+        file = getattr(options, name)
+        loaded = config.load(model, file=file, sets=sets, called=f"the {name}")
+        named = {key: at for key, at in config.sources(loaded).items() if file and getattr(options, key) is None}
+        given = [loaded.model_copy(update={key: _beside(file, address) for key, address in named.items()})]
     own = {p.name: getattr(options, p.name) for p in _own(command)}
     if _needs_no_store(command):
         bench = api.bench(lambda body, text: put(options, body, text), options.seed, options.quiet)
@@ -146,3 +150,9 @@ def _commanded(system: str, command: Callable[..., int], options: argparse.Names
 
     with catalogue.extras_of(system), api.desk(system, show, **configured(options)) as desk:
         return int(command(desk, *given, **own) or 0)
+
+
+def _beside(file: str, address: str) -> str:
+    """A path in a file of settings is meant from that file's folder; where nothing is there, from here."""
+    there = Path(file).parent / address
+    return address if "://" in address or (Path(address).exists() and not there.exists()) else str(there)

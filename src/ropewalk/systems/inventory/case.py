@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
-from ropewalk.errors import ConfigError, DataError, MissingError
+from ropewalk.errors import ConfigError
+from ropewalk.systems.inventory.case_history import past
+from ropewalk.systems.inventory.case_size import refuse_large, tail_of
 from ropewalk.systems.inventory.engine import laws
 from ropewalk.systems.inventory.engine.exact import Problem, outcomes
 from ropewalk.systems.inventory.engine.positions import positions
@@ -20,8 +18,6 @@ from ropewalk.systems.inventory.engine.world import World
 
 if TYPE_CHECKING:
     from ropewalk.systems.inventory.instance import Instance
-
-READERS: Mapping[str, Callable[..., pl.DataFrame]] = {".csv": pl.read_csv, ".parquet": pl.read_parquet}
 
 
 @dataclass(frozen=True)
@@ -70,6 +66,12 @@ class Case:
                 f"on hand: {len(on_hand)} numbers; "
                 + (f"{world.life} fit a life of {world.life}" if world.life else "goods that keep have one")
             )
+        if 0 < len(on_hand) < world.lives and any(on_hand):
+            fresh = ",".join(["0"] * (world.lives - len(on_hand)) + list(map(str, on_hand)))
+            wrong.append(
+                f"on hand: {','.join(map(str, on_hand))}, of goods with a life of {world.life}: say them by remaining life, the oldest "
+                f"first; all fresh is {fresh}"
+            )
         if min([*on_hand, *due, owed], default=0) < 0:
             wrong.append("units are 0 or more; what customers wait for is --owed")
         if owed and world.unmet == "lost":
@@ -92,6 +94,7 @@ def case_of(instance: Instance) -> Case:
     if wrong:
         raise ConfigError(wrong, "the instance")
     law, seen = _law(instance)
+    tail = tail_of(instance)
     largest = _largest(instance)
     if largest is not None and instance.backlog is not None and largest <= law.mean:
         packs = f" ({largest} in whole packs)" if largest != instance.max_order else ""
@@ -119,7 +122,7 @@ def case_of(instance: Instance) -> Case:
         min_order=each(instance.min_order) if instance.min_order else None,
         max_order=each(instance.max_order) if instance.max_order else None,
     )  # fmt: skip
-    found = outcomes(law.probability(instance.tail / 10), instance.oldest_share if mixed else None, instance.tail)
+    found = outcomes(law.probability(tail / 10), instance.oldest_share if mixed else None, tail)
     problem = Problem(world, terms, found)
     return Case(instance, law, seen, problem, positions(problem) or problem)
 
@@ -151,42 +154,13 @@ def _refused(given: Instance) -> list[tuple[bool, str]]:
 
 def _law(given: Instance) -> tuple[laws.Law, int]:
     if given.demand is not None:
-        return laws.law(given.demand), 0
-    units = demands(str(given.history), given.column)
+        law = laws.law(given.demand)
+        refuse_large(given, law, None)
+        return law, 0
+    found = past(str(given.history), given.column)
+    units = found.units.astype(float)
+    law = laws.fitted(float(units.mean()), float(units.var(ddof=1)) if len(units) > 1 else 0.0)
+    refuse_large(given, law, found)
     if given.history_as == "is":
-        return laws.given(np.bincount(units) * 1.0), len(units)
-    return laws.fitted(float(units.mean()), float(units.var(ddof=1)) if len(units) > 1 else 0.0), len(units)
-
-
-def demands(file: str, column: str | None = None) -> np.ndarray:
-    """[T] whole units of a table of past demands. DataError names file, row and value."""
-    path = Path(file)
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise DataError([f"{file}: the name must end in one of {', '.join(READERS)}"])
-    if not path.exists():
-        raise MissingError("file", file, hint=f"It was looked for at {path.absolute()}.")
-    try:
-        table = reader(path)
-    except Exception as error:
-        raise DataError(
-            [f"{file} can not be read as {path.suffix[1:]}: {' '.join(str(error).split())[:200]}"]
-        ) from None
-    numeric = [name for name in table.columns if table[name].dtype.is_numeric()]
-    if column is None and len(numeric) != 1:
-        raise DataError(
-            [
-                f"{file}: which column is the demand? --column {' or '.join(numeric) or 'NAME'}; it has {', '.join(table.columns)}"
-            ]
-        )
-    name = column or numeric[0]
-    if name not in table.columns:
-        raise MissingError(f"column of {file}", name, table.columns)
-    values = table[name].cast(pl.Float64, strict=False)
-    for row, (value, was) in enumerate(zip(values, table[name], strict=True), start=2 if path.suffix == ".csv" else 1):
-        if value is None or not math.isfinite(value) or value < 0 or value != round(value):
-            said = "is empty" if was is None else f"{was!r} is not a whole number of units, 0 or more"
-            raise DataError([f"{file}, row {row}: {name} {said}. Leave out what is not known; count in whole units."])
-    if not len(values) or not values.sum():
-        raise DataError([f"{file}: {name} holds no demand"])
-    return values.to_numpy().astype(int)
+        law = laws.given(np.bincount(found.units) * 1.0)
+    return law, len(units)

@@ -95,7 +95,11 @@ def _explain(
     ],
     due: Annotated[str | None, "units that come next period, the one after, ...: 2,0,4", "UNITS"] = None,
     owed: Annotated[int, "units that customers wait for", "UNITS"] = 0,
-    policy: Annotated[str | None, "a rule, exact or learned (default: the usual rule)", "NAME"] = None,
+    policy: Annotated[
+        str | None,
+        "a rule, exact, pretrained or learned (default: pretrained where it is made for the item, else the usual rule)",
+        "NAME",
+    ] = None,
     parameters: Annotated[str | None, "of the rule, as 17,5 (default: tuned)", "NUMBERS"] = None,
     steps: Steps = 3_000,
 ) -> int:
@@ -109,12 +113,20 @@ def _what_if(
     bench: Bench,
     instance: Instance,
     *,
-    vary: Annotated[str, "lead-time=1..8, penalty=4,9,19, service=0.9,0.95,0.99, or any other setting", "NAME=VALUES"],
-    policy: Annotated[str | None, "a rule, exact or learned (default: the usual rule)", "NAME"] = None,
+    vary: Annotated[
+        str,
+        "lead-time=1..8, penalty=4,9,19, service=0.9,0.95,0.99, demand=poisson:5;negbin:2,5 (laws hold commas, so ; stands between them), or any other setting",
+        "NAME=VALUES",
+    ],
+    policy: Annotated[
+        str | None,
+        "a rule, exact, pretrained or learned (default: pretrained where it is made for the item, else the usual rule)",
+        "NAME",
+    ] = None,
     steps: Steps = 3_000,
     chart: Annotated[str | None, "a drawing of it: .svg"] = None,
 ) -> int:
-    """Cost, stock and the tuned rule of one item against its lead time, a cost or its service."""
+    """Cost, stock and the policy of one item against its lead time, a cost or its service."""
     from ropewalk.systems.inventory.commands.what_if import run
 
     return run(bench, instance, vary, policy, steps, chart)

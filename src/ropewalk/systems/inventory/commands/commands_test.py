@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import json
 import re
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +15,7 @@ from ropewalk import cli
 from ropewalk.errors import ConfigError, MissingError
 from ropewalk.systems.inventory.case import case_of
 from ropewalk.systems.inventory.commands import policies, wording
+from ropewalk.systems.inventory.commands.patience import telling
 from ropewalk.systems.inventory.commands.policies import (
     MAKERS,
     Effort,
@@ -22,7 +24,12 @@ from ropewalk.systems.inventory.commands.policies import (
     names_of,
     score,
     simulated,
+    usual,
 )
+from ropewalk.systems.inventory.commands.screen import screened
+from ropewalk.systems.inventory.commands.tune import best_cost
+from ropewalk.systems.inventory.engine.classic_cost import average_cost
+from ropewalk.systems.inventory.engine.classic_tune import tune
 from ropewalk.systems.inventory.instance import Instance
 
 ZIPKIN = ("--demand", "poisson:5", "--lead-time", "2", "--penalty", "4")
@@ -67,6 +74,19 @@ def test_a_file_and_options_say_the_same(said, tmp_path):
     assert said("solve", "--instance", "i.yaml", "--penalty", "4")["cost_usd"] == said("solve", *ZIPKIN)["cost_usd"]
 
 
+def test_a_history_is_looked_for_beside_the_file_that_names_it(shell, tmp_path):
+    item = tmp_path / "items" / "i.yaml"
+    item.parent.mkdir()
+    item.write_text("history: h.csv\npenalty: 4\n")
+    asked = ("tune", "--instance", "items/i.yaml", "--rule", "base-stock")
+    assert f"It was looked for at {item.parent / 'h.csv'}" in shell(*asked)[2]
+    (item.parent / "h.csv").write_text("units\n3\n9\n")
+    assert "mean 6" in shell(*asked)[1]
+    (tmp_path / "h.csv").write_text("units\n1\n1\n")
+    assert "mean 6" in shell(*asked)[1]
+    assert "poisson:1," in shell(*asked, "--history", "h.csv")[1]
+
+
 # -- tune --
 
 
@@ -84,12 +104,100 @@ def test_the_best_capped_base_stock_is_the_published_one(said, shell):
 
 def test_what_has_no_parameters_is_sent_where_it_belongs(shell):
     assert "`ropewalk inventory solve`" in shell("tune", *ZIPKIN, "--rule", "exact")[2]
+    assert "compare --policies pretrained`" in shell("tune", *ZIPKIN, "--rule", "pretrained")[2]
+    assert "tailored base-surge." in shell("tune", *ZIPKIN, "--rule", "zzz")[2], "the whole list of names"
     assert "Did you mean 'capped'?" in shell("tune", *ZIPKIN, "--rule", "capt")[2]
     assert "is for 2 source(s), the problem has 1" in shell("tune", *ZIPKIN, "--rule", "dual-index")[2]
     assert (
         "where demand waits, base-stock is better"
         in shell("tune", *ZIPKIN[:4], "--backlog", "4", "--rule", "capped")[2]
     )
+
+
+@pytest.mark.parametrize("mean", ["0.01", "0.001"])
+def test_what_sells_once_in_years_is_tuned_like_all_else(said, mean):
+    """A period in which nothing is wanted is then usual, so that no cap below one unit is looked for."""
+    found = said("tune", "--demand", f"poisson:{mean}", "--penalty", "100", "--lead-time", "2")
+    other = said("tune", "--demand", f"poisson:{mean}", "--penalty", "100", "--lead-time", "2", "--rule", "base-stock")
+    assert found["cost_usd"] == pytest.approx(other["cost_usd"])
+    assert found["parameters"]["level"] == other["parameters"]["level"] == (1 if mean == "0.01" else 0)
+
+
+def test_tune_says_of_the_optimum_what_solve_would(shell, monkeypatch):
+    item = ("--demand", "poisson:3", "--penalty", "4", "--lead-time", "10")
+    assert "out of reach: it would take about 113 GB" in shell("tune", *item, "--rule", "base-stock")[1]
+    assert "about 113 GB" in shell("solve", *item)[2]
+    monkeypatch.setattr("ropewalk.systems.inventory.commands.tune.QUICK", 1e6)
+    assert str(best_cost(case_of(Instance(demand="poisson:5", penalty=9)))).endswith("`ropewalk inventory solve`")
+
+
+@pytest.mark.parametrize("rule", ["single index", "dual index", "capped dual index", "tailored base-surge"])
+def test_a_screened_rule_for_two_sources_is_the_one_that_all_its_shapes_give(rule):
+    case = case_of(
+        Instance(
+            demand="given:.3,.4,.3",
+            backlog=95,
+            lead_time=2,
+            unit_cost=10,
+            expedited_lead_time=0,
+            expedited_unit_cost=15,
+        )
+    )
+    heard = []
+    found, wanted = screened(case.problem, rule, 0, heard.append), tune(case.problem, rule)
+    cost = average_cost(case.problem, rule, found.parameters).middle
+    assert found.exact
+    assert cost <= wanted.cost.middle * (1 + 2e-5)
+    assert heard == sorted(heard)
+    assert heard[-1] == found.tried
+
+
+def test_many_shapes_for_two_sources_are_screened_and_few_are_all_tried():
+    two = {"backlog": 495, "holding": 5, "unit_cost": 100, "expedited_lead_time": 0, "expedited_unit_cost": 105}
+    few, many = (
+        case_of(Instance(**two, demand=law, lead_time=lead))
+        for law, lead in (("given:.2,.2,.2,.2,.2", 2), ("poisson:5", 3))
+    )
+    assert not policies._broad(few, "capped dual index")
+    assert policies._broad(many, "capped dual index")
+    found = make("dual index", many, Effort())
+    assert found.made == "tuned by simulation, then exactly"
+    assert score(found, many, Effort()).cost == pytest.approx(543.26, abs=0.02)
+
+
+def test_levels_that_are_too_many_to_simulate_are_refused_before_they_are_begun():
+    with pytest.raises(ConfigError, match="count in units of 10 "):
+        make("base-stock", case_of(Instance(demand="poisson:200", penalty=19, lead_time=60)), Effort())
+
+
+def test_what_takes_long_says_so_until_it_is_done():
+    said, done = [], threading.Event()
+
+    def note(sentence):
+        said.append(sentence)
+        done.set()
+
+    with telling(note, lambda: f"{len(said)} tried", first=0.01):
+        assert done.wait(10)
+    told = list(said)
+    assert re.fullmatch(r"0 tried, \d+ s so far", told[0])
+    with telling(note, lambda: "never", first=60):
+        pass
+    assert said == told
+
+
+def test_the_policy_that_is_taken_where_none_is_named_is_the_best_that_costs_nothing():
+    known = {"demand": "poisson:5", "penalty": 4.0, "lead_time": 2}
+    cases = [
+        case_of(Instance(**{**known, **other}))
+        for other in ({}, {"lead_time": 0}, {"pack": 6}, {"lead_time": 11}, {"order_cost": 9})
+    ]
+    assert [usual(case) for case in cases] == ["pretrained", *["capped base-stock"] * 3, "(s, S)"]
+    assert usual(*cases[:2]) == "pretrained"
+    assert usual(cases[0], cases[3]) == "capped base-stock"
+    assert policies.suited(cases[0])[0] == "pretrained"
+    waits = case_of(Instance(demand="poisson:5", backlog=4.0))
+    assert usual(waits) == "base-stock"
 
 
 # -- solve --
@@ -166,6 +274,21 @@ def test_what_is_simulated_is_paired_and_says_how_sure_it_is():
     paired = each.std() / 20
     assert abs(each.mean() - (exact[1].cost - exact[0].cost)) < 4 * paired
     assert paired < 0.7 * runs[0].error
+
+
+def test_a_table_of_costs_says_which_were_simulated(shell, said):
+    """The best of them as well: it is not exact because nothing is above it."""
+    item = ("--demand", "given:.5,.3,.2", "--backlog", "9", "--max-order", "1")
+    asked = ("compare", *item, "--paths", "40", "--policies", "base-stock,s-S")
+    rows = said(*asked)["policies"]
+    best, other = (line for line in shell(*asked)[1].splitlines() if re.match(r"base-stock|\(s, S\)", line))
+    assert [r["exact"] for r in rows] == [False, False]
+    for line, r in zip((best, other), rows, strict=True):
+        assert "exact" not in line
+        assert f"{r['cost_usd']:.4f} +- {1.96 * r['standard_error_usd']:.4f}" in line
+    assert re.search(r"0\.00 % +- +\d", best)
+    assert re.search(r" to -?\d+\.\d\d % ", other)
+    assert "exact but those with +-" in shell(*asked)[1]
 
 
 def test_a_learned_policy_is_trained_as_asked_and_scored_exactly(said, monkeypatch):
@@ -258,13 +381,28 @@ def test_where_what_is_owed_has_no_bound_costs_are_simulated(said, shell):
     assert order["instead"][0]["standard_error_usd"] > 0
 
 
-def test_a_policy_that_does_not_fit_is_left_out_unless_it_was_asked_for(shell):
+def test_the_optimum_is_left_out_where_it_does_not_fit(shell):
     large = ("--demand", "poisson:2", "--lead-time", "3", "--penalty", "4", "--memory-gb", "0.1")
     code, out, err = shell("compare", *large)
     assert code == 0
-    assert "without exact: an exact solution would" in err
+    assert "without exact: an exact solution would" in out
+    assert "exact: left out" in err
     assert "capped base-stock" in out
-    assert shell("compare", *large, "--policies", "base-stock,exact")[0] == 2
+
+
+def test_who_does_not_fit_is_left_out_with_the_reason_and_the_others_stay(shell, said):
+    item = ("--demand", "negbin:0.1,5", "--penalty", "4", "--lead-time", "11")
+    found = said("compare", *item, "--policies", "pretrained,base-stock", "--paths", "20")
+    assert [r["policy"] for r in found["policies"]] == ["base-stock"]
+    assert "--lead-time from 0 to 10 periods, not 11" in found["left_out"]["pretrained"]
+    assert "R of --demand negbin:R,M from 0.6, not 0.1" in found["left_out"]["pretrained"]
+    code, out, err = shell("compare", *item, "--policies", "pretrained,tailored-base-surge")
+    assert (code, out) == (2, "")
+    assert "no policy is left: pretrained: " in err
+    assert "is for 2 source(s)" in err
+    code, _, err = shell("compare", *item, "--policies", "")
+    assert code == 2
+    assert "--policies: '' names no policy" in err
 
 
 @pytest.mark.parametrize("said", ["capped-base-stock", "capped", "Capped base-stock", "CAPPED_BASE_STOCK"])

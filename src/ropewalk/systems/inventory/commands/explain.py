@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.case import Case, case_of
 from ropewalk.systems.inventory.commands import wording
-from ropewalk.systems.inventory.commands.lookahead import Arrival, arrival, beside, order_in, others, prepared
-from ropewalk.systems.inventory.commands.policies import Candidate, Effort, fixed, make, name_of, suited
+from ropewalk.systems.inventory.commands.lookahead import Arrival, arrival, beside, many, order_in, others, prepared
+from ropewalk.systems.inventory.commands.patience import telling
+from ropewalk.systems.inventory.commands.policies import Candidate, Effort, fixed, make, name_of, suited, usual
 from ropewalk.systems.inventory.commands.reasons import Line, when, why
 from ropewalk.systems.inventory.commands.tune import QUICK
 from ropewalk.systems.inventory.engine.exact import Array
@@ -30,17 +33,22 @@ def run(
 ) -> int:
     case, effort = case_of(instance), Effort(bench.seed, steps, note=bench.note)
     state = case.state(units(on_hand, "--on-hand"), units(due, "--due"), owed)
-    name = suited(case)[-1] if policy is None else name_of(policy)
+    rule = suited(case)[-1] if parameters is not None else usual(case)
+    name = rule if policy is None else name_of(policy)
     found = make(name, case, effort) if parameters is None else fixed(name, case, numbers(parameters))
     found = prepared(found, case, state, effort)
     order = order_in(found, case, state)
-    orders = others(case, order)
-    more, error = beside(found, case, state, order, orders, bench.seed)
+    with telling(bench.note, lambda: "other orders are being looked at"):
+        best = optimal(found, case, state)
+        orders = others(case, order) if name == "exact" else many(case, order, best)
+        more, error = beside(found, case, state, order, orders, bench.seed)
+    least = orders[int(np.argmin(more))]
+    orders, more, error = shown(orders, more, error, others(case, order, best), least)
     coming = [
         (arrival(case, state, _without(order, s), lead), arrival(case, state, order, lead))
         for s, lead in enumerate(case.leads)
     ]
-    lines, best = why(found, case, state, order), optimal(found, case, state)
+    lines = why(found, case, state, order)
     bench.show(
         body(case, found, state, order, lines, coming, orders, more, error, best),
         text(case, found, order, lines, coming, orders, more, error, best),
@@ -62,7 +70,7 @@ def numbers(said: str) -> tuple[float, ...]:
         raise ConfigError([f"{said!r}: numbers, separated by commas, as 17,5"], "--parameters") from None
 
 
-def optimal(policy: Candidate, case: Case, state: Array) -> list[int] | None:
+def optimal(policy: Candidate, case: Case, state: Array) -> Array | None:
     """[S] what the optimum orders here, where it takes seconds."""
     if policy.name == "exact":
         return None
@@ -70,7 +78,15 @@ def optimal(policy: Candidate, case: Case, state: Array) -> list[int] | None:
         best = prepared(Candidate("exact", case.problem, policy.decide), case, state, Effort(memory=QUICK))
     except ConfigError:
         return None
-    return order_in(best, case, state).tolist()
+    return order_in(best, case, state)
+
+
+def shown(
+    orders: Array, more: Array, error: Array | None, wanted: Array, least: Array
+) -> tuple[Array, Array, Array | None]:
+    """The rows of the orders that are `wanted`, and of the least."""
+    rows = (orders[:, None, :] == np.concatenate([wanted, least[None, :]])[None]).all(-1).any(1)
+    return orders[rows], more[rows], None if error is None else error[rows]
 
 
 def _without(order: Array, source: int) -> Array:
@@ -81,7 +97,7 @@ def _without(order: Array, source: int) -> Array:
 
 def body(
     case: Case, policy: Candidate, state: Array, order: Array, lines: list[Line], coming: list[tuple[Arrival, Arrival]],
-    orders: Array, more: Array, error: Array | None, best: list[int] | None,
+    orders: Array, more: Array, error: Array | None, best: Array | None,
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "order": order.tolist(), "policy": policy.name, "parameters": dict(policy.parameters), "made": policy.made,
@@ -95,7 +111,8 @@ def body(
             {"order": other.tolist(), "costs_more_usd": float(m), "standard_error_usd": None if error is None else float(error[i])}
             for i, (other, m) in enumerate(zip(orders, more, strict=True))
         ],
-        "optimal_order": best, "demand": case.law.name, "cut_probability": case.problem.outcomes.cut,
+        "least_order": orders[int(np.argmin(more))].tolist(),
+        "optimal_order": None if best is None else best.tolist(), "demand": case.law.name, "cut_probability": case.problem.outcomes.cut,
     }  # fmt: skip
 
 
@@ -105,7 +122,7 @@ def said(order: Array | list[int]) -> str:
 
 def text(
     case: Case, policy: Candidate, order: Array, lines: list[Line], coming: list[tuple[Arrival, Arrival]], orders: Array, more: Array,
-    error: Array | None, best: list[int] | None,
+    error: Array | None, best: Array | None,
 ) -> str:  # fmt: skip
     parts = [
         case.about,
@@ -120,8 +137,11 @@ def text(
     for source, (without, with_it) in enumerate(coming):
         parts += ["", _arrives(case, source, without, with_it)]
     parts += ["", _instead(order, orders, more, error)]
+    least = orders[int(np.argmin(more))]
+    if more.min() < 0.0 and (best is None or (least != best).any()):
+        parts += ["", f"of all that were looked at, {said(least)} costs least"]
     if best is not None:
-        parts += ["", f"the optimum orders {'the same' if best == order.tolist() else said(best)} here"]
+        parts += ["", f"the optimum orders {'the same' if (best == order).all() else said(best)} here"]
     return "\n".join(parts)
 
 

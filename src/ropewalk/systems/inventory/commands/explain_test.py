@@ -49,7 +49,8 @@ def said(shell):
 
 
 def test_an_order_explains_itself_with_every_number(said, shell):
-    found = said("explain", *ZIPKIN, "--on-hand", "3", "--due", "4")
+    asked = ("explain", *ZIPKIN, "--on-hand", "3", "--due", "4", "--policy", "capped")
+    found = said(*asked)
     assert found["order"] == [5]
     assert [(line["what"], line["units"]) for line in found["why"]] == [
         ("position", 7),
@@ -57,7 +58,7 @@ def test_an_order_explains_itself_with_every_number(said, shell):
         ("cut at the cap", 5),
     ]
     assert found["optimal_order"] == [6]
-    text = shell("explain", *ZIPKIN, "--on-hand", "3", "--due", "4")[1]
+    text = shell(*asked)[1]
     assert "order 5: capped base-stock, level 17, cap 5 (tuned exactly)" in text
     assert re.search(r"position +7 +3 on hand \+ 4 due \(4 next period\)", text)
     assert re.search(r"up to the level +10 +17 - 7\n +cut at the cap +5 +cap 5", text)
@@ -76,6 +77,28 @@ def test_what_the_optimum_says_of_other_orders_is_its_value(said, shell):
     law = case_of(Instance(demand="poisson:5", penalty=4.0)).problem.outcomes.probability
     later = [sum(p * value[max(3 - d, 0) + 4, order] for d, p in enumerate(law)) for order in (5, 6)]
     assert more[5] == pytest.approx(later[0] - later[1], abs=1e-4)
+
+
+def test_where_no_policy_is_named_the_network_orders_what_it_knows(said):
+    assert said("explain", *ZIPKIN, "--on-hand", "3", "--due", "4")["policy"] == "pretrained"
+    assert said("explain", *ZIPKIN, "--on-hand", "3", "--parameters", "17,5")["policy"] == "capped base-stock"
+
+
+def test_orders_are_looked_at_on_the_scale_of_the_demand_and_the_best_is_among_them(said):
+    """The optimum, far from what a poor rule orders; and with a demand of hundreds, orders that are tens away."""
+    found = said("explain", *ZIPKIN, "--on-hand", "3", "--due", "4", "--policy", "base-stock", "--parameters", "21")
+    assert found["order"] == [14]
+    assert found["optimal_order"] == [6]
+    more = {row["order"][0]: row["costs_more_usd"] for row in found["instead"]}
+    assert more[6] < more[12] < 0
+    assert found["least_order"][0] in more
+    large = case_of(Instance(demand="poisson:200", penalty=19.0, lead_time=1))
+    near, all_ = lookahead.others(large, np.array([206])), lookahead.many(large, np.array([206]))
+    assert {206 + n for n in (-16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16)} <= set(near.ravel().tolist())
+    assert {206 + n for n in range(-30, 31)} <= set(all_.ravel().tolist())
+    packs = case_of(Instance(demand="poisson:200", penalty=19.0, pack=12, max_order=240))
+    assert lookahead.many(packs, np.array([204])).max() == 240
+    assert not (lookahead.many(packs, np.array([204])) % 12).any()
 
 
 def test_the_stock_at_arrival_is_what_a_walk_over_all_demands_gives(said):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.case import Case
-from ropewalk.systems.inventory.commands.policies import SCORED, Candidate, Effort
+from ropewalk.systems.inventory.commands.policies import SCORED, Candidate, Effort, hopeless
 from ropewalk.systems.inventory.engine.exact import Array, Problem, chain, states
 from ropewalk.systems.inventory.engine.optimum import endless, optimum
 from ropewalk.systems.inventory.engine.positions import Positions, as_positions
@@ -36,18 +36,47 @@ def order_in(policy: Candidate, case: Case, state: Array) -> Array:
     return placed(case.problem.world, wanted, case.problem.terms, Period(np.zeros(1)), np).units[0].astype(int)
 
 
-def others(case: Case, order: Array) -> Array:
-    """[Q,S] orders beside this one that may be placed: two packs less to two packs more of each source, and none."""
-    given, pack = case.instance, case.instance.pack
-    found = {tuple(order.tolist()), (0,) * len(order)}
+def others(case: Case, order: Array, best: Array | None = None) -> Array:
+    """[Q,S] orders beside this one that may be placed, of each source: two packs less to two packs more, and in steps of a quarter of the
+    standard deviation of a period's demand a whole one; none at all; and the `best` one."""
+    step = _step(case)
+    away = {n * case.instance.pack for n in (-2, -1, 1, 2)} | {
+        n * step for n in (-4, -3, -2, -1, 1, 2, 3, 4) if step > 2 * case.instance.pack
+    }
+    found = {tuple(order.tolist()), (0,) * len(order)} | (set() if best is None else {tuple(best.tolist())})
+    return _placeable(case, order, away, found)
+
+
+def many(case: Case, order: Array, best: Array | None = None) -> Array:
+    """[Q,S] those, and of one source all within two standard deviations, a sixteenth of one apart, or a pack."""
+    found, pack = others(case, order, best), case.instance.pack
+    if len(order) > 1:
+        return found
+    apart = max(_step(case) // (4 * pack), 1) * pack
+    reach = max(8 * _step(case), 4 * pack) // apart
+    return _placeable(
+        case, order, {n * apart for n in range(-reach, reach + 1)}, {tuple(row) for row in found.tolist()}
+    )
+
+
+def _placeable(case: Case, order: Array, away: set[int], found: set[tuple[int, ...]]) -> Array:
+    given = case.instance
     for source in range(len(order)):
-        for packs in (-2, -1, 1, 2):
+        for units in away:
             other = order.copy()
-            other[source] += packs * pack
+            other[source] += units
             fits = other[source] == 0 or max(given.min_order, 1) <= other[source] <= (given.max_order or np.inf)
             if other[source] >= 0 and fits:
                 found.add(tuple(other.tolist()))
     return np.array(sorted(found))
+
+
+def _step(case: Case) -> int:
+    """Units, whole packs: about a quarter of the standard deviation of a period's demand."""
+    law, pack = case.problem.outcomes, case.instance.pack
+    demand = np.asarray(law.period.demand)
+    deviation = float((law.probability @ demand**2 - (law.probability @ demand) ** 2) ** 0.5)
+    return max(round(deviation / 4 / pack), 1) * pack
 
 
 def prepared(policy: Candidate, case: Case, state: Array, effort: Effort) -> Candidate:
@@ -68,7 +97,7 @@ def beside(
 ) -> tuple[Array, Array | None]:
     """[Q] USD in all that each order costs more than `order`, the policy deciding from the next period on; and, where that was
     simulated, their standard errors."""
-    if endless(case.problem):
+    if endless(case.problem) or hopeless(policy, case):
         return _simulated(policy, case, state, order, orders, seed)
     problem = policy.problem
     here = as_positions(state) if isinstance(problem, Positions) else state

@@ -8,23 +8,31 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ropewalk.errors import ConfigError, MissingError
 from ropewalk.systems.inventory.case import Case
+from ropewalk.systems.inventory.commands.patience import telling
+from ropewalk.systems.inventory.commands.screen import screened
 from ropewalk.systems.inventory.engine import exact, measures
 from ropewalk.systems.inventory.engine.classic import RULES
-from ropewalk.systems.inventory.engine.classic_cost import decision, newsvendor_level, policy_chain
+from ropewalk.systems.inventory.engine.classic_cost import decision, lead_times, newsvendor_level, policy_chain
 from ropewalk.systems.inventory.engine.classic_tune import tune, tune_simulated
 from ropewalk.systems.inventory.engine.exact import Array, Bounds, Chain, Decide, Problem
 from ropewalk.systems.inventory.engine.measures import Measures
 from ropewalk.systems.inventory.engine.optimum import endless, optimum
 from ropewalk.systems.inventory.engine.positions import Positions, as_positions
-from ropewalk.systems.inventory.engine.pretrained import Pretrained
+from ropewalk.systems.inventory.engine.pretrained import Item, Pretrained
 
 TUNED, SCORED = 4e6, 3e7  # moves from state to state: above, parameters are tuned, and costs found, by simulation
+BROAD = (
+    2e6  # moves of the chains of all shapes of a rule for two sources: above, these are screened by simulation first
+)
+LOST = 20 * SCORED  # moves that are expected: above, no chain is begun
+LEVELS = 300_000  # levels times places of the pipeline that are simulated at once to begin with: above, it takes ten minutes and all memory
 PERIODS = 1_000  # of a simulated path
 ALIASES = {"capped": "capped base-stock", "optimum": "exact", "optimal": "exact", "order up to": "base-stock"}
 
@@ -106,7 +114,10 @@ def names_of(text: str) -> list[str]:
             out.append("")
         else:
             out[-1] += letter
-    return list(dict.fromkeys(name_of(part) for part in out if part.strip()))
+    found = list(dict.fromkeys(name_of(part) for part in out if part.strip()))
+    if not found:
+        raise ConfigError([f"{text!r} names no policy: base-stock,capped,exact, or leave it out"], "--policies")
+    return found
 
 
 def suited(case: Case) -> list[str]:
@@ -118,13 +129,27 @@ def suited(case: Case) -> list[str]:
         return ["base-stock", "(R, Q)", "(s, S)"]
     if world.life or world.unmet == "backlog":
         return ["base-stock"]
-    return ["myopic", "base-stock", "projected", "capped base-stock"]
+    network = ["pretrained"] if _known(case) else []
+    return [*network, "myopic", "base-stock", "projected", "capped base-stock"]
+
+
+def usual(*cases: Case) -> str:
+    """The policy that is taken where none is named, the same for all of these instances: the pre-trained network where it knows them
+    all, since it takes no time and is seldom behind the best rule; without a lead time, and for all else, the usual rule."""
+    if all(suited(case)[0] == "pretrained" for case in cases) and any(max(case.leads) > 0 for case in cases):
+        return "pretrained"
+    return suited(cases[0])[-1]
 
 
 def make(name: str, case: Case, effort: Effort, parameters: tuple[float, ...] | None = None) -> Candidate:
     """The policy of this name; `parameters` are given instead of tuned."""
     begun = time.process_time()
-    found = MAKERS[name](case, effort) if parameters is None else fixed(name, case, parameters)
+    if parameters is not None:
+        return fixed(name, case, parameters)
+    said = "being tuned" if name in RULES else "being solved" if name == "exact" else "being trained"
+    own = name == "learned" or (name in RULES and _broad(case, name))  # these say how far they have come
+    with nullcontext() if own else telling(effort.note, lambda: f"{name}: {said}"):
+        found = MAKERS[name](case, effort)
     return replace(found, cpu_s=time.process_time() - begun)
 
 
@@ -143,13 +168,23 @@ def fixed(name: str, case: Case, parameters: tuple[float, ...]) -> Candidate:
 
 def score(policy: Candidate, case: Case, effort: Effort) -> Score:
     """Exactly where the chain is short enough and its bounds meet, else simulated."""
-    if endless(case.problem):
+    with telling(effort.note, lambda: f"{policy.name}: its cost is being found"):
+        return _scored(policy, case, effort)
+
+
+def _scored(policy: Candidate, case: Case, effort: Effort) -> Score:
+    if endless(case.problem) or (policy.chain is None and hopeless(policy, case)):
         return simulated(policy, case, effort)
     try:
         found = policy.chain or chain_of(policy, round(SCORED / len(case.problem.outcomes.probability)))
         return Score(measures.exactly(policy.problem, found), found.average_cost(1e-6))
     except (ConfigError, RuntimeError):
         return simulated(policy, case, effort)
+
+
+def hopeless(policy: Candidate, case: Case) -> bool:
+    """Whether its chain is that much too long that it is not worth beginning."""
+    return not isinstance(policy.problem, Positions) and _moves(case.problem) > LOST
 
 
 def simulated(policy: Candidate, case: Case, effort: Effort) -> Score:
@@ -173,8 +208,11 @@ def _rule(name: str) -> Callable[[Case, Effort], Candidate]:
             raise ConfigError(
                 ["capped base-stock is for lost sales; where demand waits, base-stock is better"], "the policy"
             )
-        small, how = isinstance(case.exact, Positions) or _moves(case.problem) <= TUNED, "tuned exactly"
+        if _broad(case, name):
+            return _of_screen(name, case, effort)
+        small, how = _moves(case.exact) <= TUNED, "tuned exactly"
         small = small and not endless(case.problem)
+        _refuse_broad(case.exact if small else case.problem)
         try:
             found = tune(case.exact, name) if small else None
         except RuntimeError:  # a chain that hardly ever leaves a part of itself: the bounds of its cost do not meet
@@ -185,6 +223,37 @@ def _rule(name: str) -> Callable[[Case, Effort], Candidate]:
         return Candidate(name, case.exact, decision(case.exact, name, found.parameters), values, how, found.tried)
 
     return made
+
+
+def _broad(case: Case, name: str) -> bool:
+    """Whether a rule for two sources has so many shapes, or so long chains, that all of them exactly would take minutes."""
+    if ("index" not in name and name != "tailored base-surge") or case.problem.world.sources != 2:
+        return False
+    return _moves(case.problem) * newsvendor_level(case.problem, max(case.leads), 1.0 - 1e-6) > BROAD
+
+
+def _of_screen(name: str, case: Case, effort: Effort) -> Candidate:
+    tried = [0]
+    with telling(effort.note, lambda: f"{name}: {tried[0]:,} sets of parameters tried"):
+        found = screened(case.problem, name, effort.seed, lambda count: tried.__setitem__(0, count))
+    values = dict(zip(RULES[name].parameters, found.parameters, strict=True))
+    how = "tuned by simulation" + (", then exactly" if found.exact else "")
+    return Candidate(name, case.exact, decision(case.exact, name, found.parameters), values, how, found.tried)
+
+
+def _refuse_broad(problem: Problem) -> None:
+    """ConfigError where the levels that a search begins with are too many to be simulated."""
+    world = problem.world
+    levels = newsvendor_level(problem, lead_times(problem)[0] + 1 + world.life, 0.999)
+    if levels * world.columns > LEVELS:
+        by = 10 ** math.ceil(math.log10(levels * world.columns / LEVELS))
+        raise ConfigError(
+            [
+                f"a rule would be looked for among {levels:,} levels, with {world.columns} periods on the way each: count in units of "
+                f"{by} (cases, not pieces), with demand, packs and limits divided by {by} and costs a unit times {by}"
+            ],
+            "the instance",
+        )
 
 
 def _exact(case: Case, effort: Effort) -> Candidate:
@@ -257,6 +326,8 @@ def _of_network(name: str, case: Case, network: Pretrained, made: str) -> Candid
     if given.pack > 1 or given.min_order or given.max_order:
         raise ConfigError(["the pre-trained policy knows no packs and no limits of an order"], "the policy")
     item = item_for(case.problem)
+    if not network.ranges.hold(item):
+        raise ConfigError(_outside(item, network), "the policy")
     decide = network.decide(item)
 
     def why(state: Array) -> list[tuple[str, float, str]]:
@@ -272,6 +343,30 @@ def _of_network(name: str, case: Case, network: Pretrained, made: str) -> Candid
     return Candidate(name, case.problem, decide, made=made, why=why)
 
 
+def _outside(item: Item, network: Pretrained) -> list[str]:
+    """What the network does not know of an item, by the options that say it."""
+    known, spread = network.ranges, float(item.deviation**2 / item.mean) - 1.0
+    least = float(item.mean) / spread if spread > 1e-9 else math.inf
+    facts = [
+        ("--lead-time", float(item.lead), known.lead, "periods"), ("the mean of --demand", float(item.mean), known.mean, "a period"),
+        ("--penalty, less the unit cost, over --holding", float(item.penalty), known.penalty, ""),
+        ("R of --demand negbin:R,M", least, (known.successes[0], math.inf), ""),
+    ]  # fmt: skip
+    return [
+        f"the pre-trained policy knows {name} from {low:g}" + (f" to {high:g}" if high < math.inf else "") + f" {unit}".rstrip()
+        + f", not {value:.3g}: take a rule, or `learned`"
+        for name, value, (low, high), unit in facts if not low <= value <= high
+    ]  # fmt: skip
+
+
+def _known(case: Case) -> bool:
+    """Whether the pre-trained network is made for an instance."""
+    try:
+        return bool(_pretrained(case, Effort()))
+    except ConfigError:
+        return False
+
+
 MAKERS: dict[str, Callable[[Case, Effort], Candidate]] = {
     **{name: _rule(name) for name in RULES},
     "exact": _exact,
@@ -285,6 +380,8 @@ def _moves(problem: Problem) -> float:
     """About how many moves the chain of an order-up-to policy has: its state is the demand, or the sales, of the periods that are on
     the way."""
     world, ways = problem.world, len(problem.outcomes.probability)
+    if isinstance(problem, Positions):
+        return float(ways) ** 2
     lead = world.lead
     assert isinstance(lead, tuple)
     past = max(lead) + max(world.life - 1, 0)

@@ -14,6 +14,7 @@ from ropewalk.errors import DataError
 from ropewalk.systems.inventory.case import Case, case_of
 from ropewalk.systems.inventory.commands import wording
 from ropewalk.systems.inventory.commands.actuals import WRITERS
+from ropewalk.systems.inventory.commands.patience import telling
 from ropewalk.systems.inventory.commands.policies import Score
 from ropewalk.systems.inventory.engine import measures
 from ropewalk.systems.inventory.engine.optimum import Optimum, memory_of, optimum
@@ -29,7 +30,8 @@ def run(bench: Bench, instance: Instance, memory_gb: float, out: str | None) -> 
     if out is not None and writer is None:
         raise DataError([f"{out}: the name must end in one of {', '.join(WRITERS)}"])
     case, begun = case_of(instance), time.process_time()
-    found = optimum(case.problem, memory_gb * 1e9)
+    with telling(bench.note, lambda: "the optimum is being found"):
+        found = optimum(case.problem, memory_gb * 1e9)
     spent = time.process_time() - begun
     scored = Score(measures.exactly(found.problem, found.chain), found.solution.cost)
     policy = table(case, found)

@@ -7,10 +7,12 @@ from typing import Any
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.case import Case, case_of
 from ropewalk.systems.inventory.commands import wording
+from ropewalk.systems.inventory.commands.patience import telling
 from ropewalk.systems.inventory.commands.policies import Candidate, Effort, Score, make, name_of, score, suited
 from ropewalk.systems.inventory.engine.classic import RULES
 from ropewalk.systems.inventory.engine.exact import Bounds
-from ropewalk.systems.inventory.engine.optimum import optimum
+from ropewalk.systems.inventory.engine.optimum import _first, memory_of, optimum
+from ropewalk.systems.inventory.engine.positions import positions
 from ropewalk.systems.inventory.instance import Instance
 from ropewalk.types import Bench
 
@@ -21,37 +23,47 @@ def run(bench: Bench, instance: Instance, rule: str | None) -> int:
     case = case_of(instance)
     name = suited(case)[-1] if rule is None else name_of(rule)
     if name not in RULES:
-        way_out = "`ropewalk inventory solve`" if name == "exact" else "`ropewalk inventory compare --policies learned`"
+        way_out = "`ropewalk inventory " + ("solve`" if name == "exact" else f"compare --policies {name}`")
         raise ConfigError([f"{name!r} has no parameters to tune: {way_out}"], "--rule")
-    effort = Effort(bench.seed)
+    effort = Effort(bench.seed, note=bench.note)
     found = make(name, case, effort)
     scored = score(found, case, effort)
-    best = best_cost(case)
+    with telling(bench.note, lambda: "the optimum is being found, to stand beside it"):
+        best = best_cost(case)
     bench.show(body(case, found, scored, best), text(case, found, scored, best))
     return 0
 
 
-def best_cost(case: Case) -> Bounds | None:
-    """Of the optimum, where it takes seconds."""
+def best_cost(case: Case) -> Bounds | str:
+    """Of the optimum, where it takes seconds; else what `solve` says to that, in short."""
     try:
         return optimum(case.problem, QUICK).solution.cost
-    except ConfigError:
-        return None
+    except ConfigError as error:
+        refused = error.problems[0]
+    if "GB are allowed" not in refused:
+        return f"the optimum is not known: {refused}"
+    problem = positions(case.problem) or case.problem
+    need = memory_of(problem, _first(problem))
+    if need <= Effort().memory:
+        return "the optimum takes more than seconds here: `ropewalk inventory solve`"
+    size = f"{need / 1e9:,.0f}" if need < 1e15 else f"{need / 1e9:.0e}"
+    return f"the optimum is out of reach: it would take about {size} GB; `compare` puts other policies beside this rule"
 
 
-def body(case: Case, found: Candidate, scored: Score, best: Bounds | None) -> dict[str, Any]:
+def body(case: Case, found: Candidate, scored: Score, best: Bounds | str) -> dict[str, Any]:
     return {
         "rule": found.name, "parameters": dict(found.parameters), **wording.body(scored),
-        "optimal_cost_usd": best.middle if best else None, "gap": wording.above(scored.cost, best.middle) if best else None,
+        "optimal_cost_usd": best.middle if isinstance(best, Bounds) else None,
+        "gap": wording.above(scored.cost, best.middle) if isinstance(best, Bounds) else None,
         "tried": found.tried, "cpu_s": round(found.cpu_s, 3), "demand": case.law.name, "cut_probability": case.problem.outcomes.cut,
     }  # fmt: skip
 
 
-def text(case: Case, found: Candidate, scored: Score, best: Bounds | None) -> str:
-    gap = None if best is None else wording.above(scored.cost, best.middle)
+def text(case: Case, found: Candidate, scored: Score, best: Bounds | str) -> str:
+    gap = None if isinstance(best, str) else wording.above(scored.cost, best.middle)
     beside = (
-        "the optimum takes more than seconds here: `ropewalk inventory solve`"
-        if best is None
+        best
+        if isinstance(best, str)
         else f"the optimum costs {wording.money(best.middle)}"
         if gap is None
         else f"{100 * (gap if abs(gap) > 5e-5 else 0.0):.2f} % above the optimum, {wording.money(best.middle)}"
@@ -61,7 +73,7 @@ def text(case: Case, found: Candidate, scored: Score, best: Bounds | None) -> st
         [
             case.about,
             "",
-            f"{found.name}: {found.text}",
+            f"{found.name}: {found.text}" + (f", in packs of {case.instance.pack}" if case.instance.pack > 1 else ""),
             wording.cost(scored),
             beside,
             wording.means(scored),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from ropewalk import config as configs
@@ -10,7 +12,7 @@ from ropewalk.errors import ConfigError, DataError, MissingError
 from ropewalk.methods import html
 from ropewalk.systems.inventory.case import Case, case_of
 from ropewalk.systems.inventory.commands import wording
-from ropewalk.systems.inventory.commands.policies import Candidate, Effort, Score, make, name_of, score, suited
+from ropewalk.systems.inventory.commands.policies import Candidate, Effort, Score, make, name_of, score, suited, usual
 from ropewalk.systems.inventory.instance import Instance
 from ropewalk.types import Bench
 
@@ -24,22 +26,32 @@ def run(bench: Bench, instance: Instance, vary: str, policy: str | None, steps: 
     name, values = varied(vary)
     if chart is not None and name == "demand":
         raise DataError(["a law of demand is no number, so there is nothing to draw against it"])
-    effort, rows = Effort(bench.seed, steps, note=bench.note), []
-    if name == "service" and instance.penalty is None and instance.backlog is None:
-        bench.note("unmet demand is taken to be lost; with --backlog 1 it waits")
-    kept: dict[int, Found] = {}
-    for value in values:
-        found = (
-            at_service(instance, value, policy, effort, kept)
-            if name == "service"
-            else solved(configs.load(Instance, base=instance, values={name: value}, called="--vary"), policy, effort)
-        )
+    effort = Effort(bench.seed, steps, note=bench.note)
+    rows: list[dict[str, Any]] = []
+    without: dict[str, str] = {}
+    if name == "service":
+        if instance.penalty is None and instance.backlog is None:
+            bench.note("unmet demand is taken to be lost; with --backlog 1 it waits")
+        kept: dict[int, Found] = {}
+        ways = {value: partial(at_service, instance, value, policy, effort, kept) for value in values}
+    else:
+        each = {value: configs.load(Instance, base=instance, values={name: value}, called="--vary") for value in values}
+        policy = usual_of(list(each.values())) if policy is None else policy
+        ways = {value: partial(solved, one, policy, effort) for value, one in each.items()}
+    for value, way in ways.items():
+        try:
+            found = way()
+        except ConfigError as error:
+            without[f"{name} {value}"] = "; ".join(error.problems)
+            continue
         rows.append(row(name, value, *found))
         bench.note(f"{name} {value}: {wording.cost(found[2])}")
+    if not rows:
+        raise ConfigError([f"{value}: {why}" for value, why in without.items()], "--vary: nothing is left")
     if chart is not None:
         bench.write(chart, drawn(name, rows).encode())
         bench.note(f"the drawing is {chart}")
-    bench.show({"varied": name, "rows": rows}, text(name, rows))
+    bench.show({"varied": name, "rows": rows, "left_out": without}, text(name, rows) + wording.left_out(without))
     return 0
 
 
@@ -54,10 +66,15 @@ def varied(said: str) -> tuple[str, list[Any]]:
         raise MissingError("setting to vary", name, known)
     if ".." in rest:
         try:
-            first, last, *by = [int(part) for part in rest.split("..")]
-            return name, list(range(first, last + 1, *by[:1]))
+            first, last, by = (
+                [int(part) for part in [*rest.split(".."), "1"][:3]] if rest.count("..") < 3 else [0, 0, 0]
+            )
+            numbers = list(range(first, last + 1, by))
         except ValueError:
             raise ConfigError([f"{rest!r} is no range of whole numbers such as 1..8 or 1..9..2"], "--vary") from None
+        if not numbers:
+            raise ConfigError([f"{rest!r} holds no number: a range goes upwards, as 1..8 or 1..9..2"], "--vary")
+        return name, numbers
     values: list[Any] = [part.strip() for part in rest.split(";" if ";" in rest or name == "demand" else ",")]
     if name == "service":
         try:
@@ -69,6 +86,15 @@ def varied(said: str) -> tuple[str, list[Any]]:
                 [f"{rest!r}: a service is a share of the demand that is served at once, as 0.95"], "--vary"
             )
     return name, values
+
+
+def usual_of(instances: list[Instance]) -> str | None:
+    """The policy that is taken for all of them; None where none of them is an instance."""
+    cases = []
+    for instance in instances:
+        with suppress(ConfigError):
+            cases.append(case_of(instance))
+    return usual(*cases) if cases else None
 
 
 def solved(instance: Instance, policy: str | None, effort: Effort) -> Found:
@@ -115,9 +141,15 @@ def row(name: str, value: Any, case: Case, candidate: Candidate, scored: Score) 
     unmet = (given.penalty or 0.0) * float(means.unmet) if given.penalty else (given.backlog or 0.0) * float(means.owed)
     implied = {"implied_usd": given.penalty or given.backlog} if name == "service" else {}
     return {
-        name: value, "policy": candidate.name, "parameters": dict(candidate.parameters), "said": candidate.text or candidate.made, **implied,
+        name: value, "policy": candidate.name, "parameters": dict(candidate.parameters), "said": said_of(case, candidate), **implied,
         **wording.body(scored), "unmet_usd": unmet, "stock_and_orders_usd": scored.cost - unmet,
     }  # fmt: skip
+
+
+def said_of(case: Case, candidate: Candidate) -> str:
+    """The parameters, in units that are then placed as packs, or how the policy came to be."""
+    packs = f", in packs of {case.instance.pack}" if case.instance.pack > 1 else ""
+    return (candidate.text or candidate.made) + packs
 
 
 def text(name: str, rows: list[dict[str, Any]]) -> str:
@@ -126,16 +158,14 @@ def text(name: str, rows: list[dict[str, Any]]) -> str:
              *(["cost"] if not service else []), "of stock and orders", "fill rate", "stock", "orders"]  # fmt: skip
     lines = []
     for r in rows:
-        unsure = "" if r["exact"] else f" +- {wording.money(1.96 * r['standard_error_usd'])}"
-        total = wording.money(r["cost_usd"]) + unsure
         lines.append([
             f"{r[name]:g}" if isinstance(r[name], float) else str(r[name]), *([f"{r['implied_usd']:.3g}"] if service else []), r["said"],
-            *([total] if not service else []), wording.money(r["stock_and_orders_usd"]), f"{100 * r['fill_rate']:.2f} %",
+            *([wording.priced(r)] if not service else []), wording.money(r["stock_and_orders_usd"]) + (" simulated" if service and not r["exact"] else ""), f"{100 * r['fill_rate']:.2f} %",
             f"{r['stock_units']:.2f}", f"{r['orders']:.2f}",
         ])  # fmt: skip
-    about = "costs in USD a period, "
-    about += "exact" if all(r["exact"] for r in rows) else "exact but those with +- (95 %), which were simulated"
+    about = f"costs in USD a period, {wording.how_sure(rows)}"
     if service:
+        about = about.replace("those with +- (95 %), which were simulated", "those that say so")
         about += "; implied cost: what a unit of unmet demand has to cost for this service to be worth its stock"
     return f"{wording.columns(heads, lines, left=0)}\n\n{about}"
 

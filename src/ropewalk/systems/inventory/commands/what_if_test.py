@@ -8,7 +8,7 @@ from scipy import stats
 
 from ropewalk import cli
 from ropewalk.errors import ConfigError, MissingError
-from ropewalk.systems.inventory.commands.what_if import varied
+from ropewalk.systems.inventory.commands.what_if import text, varied
 
 ITEM = ("--demand", "poisson:2", "--lead-time", "1", "--penalty", "4")
 
@@ -82,8 +82,36 @@ def test_what_varies_is_read(said, found):
 @pytest.mark.parametrize(
     ("said", "says"),
     [("leed-time=1..3", "Did you mean 'lead_time'"), ("lead-time", "says no values"), ("lead-time=1..c", "no range of whole numbers"),
+     ("lead-time=3..1", "holds no number: a range goes upwards"), ("lead-time=1..2..0", "no range"), ("lead-time=1..2..3..4", "no range"),
      ("service=95", "a share of the demand"), ("service=high", "a share of the demand")],
 )  # fmt: skip
 def test_what_can_not_vary_gets_a_sentence(said, says):
     with pytest.raises((ConfigError, MissingError), match=says):
         varied(said)
+
+
+def test_a_value_that_does_not_fit_is_left_out_with_its_reason(shell, said):
+    item = ("what-if", "--demand", "poisson:2", "--penalty", "4", "--policy", "pretrained")
+    found = said(*item, "--vary", "penalty=4,900")
+    assert [row["penalty"] for row in found["rows"]] == ["4"]
+    assert "over --holding from 1 to 100, not 900" in found["left_out"]["penalty 900"]
+    assert "\nwithout penalty 900: " in shell(*item, "--vary", "penalty=4,900")[1]
+    code, out, err = shell(*item, "--vary", "penalty=800,900")
+    assert (code, out) == (2, "")
+    assert "--vary: nothing is left: penalty 800: " in err
+
+
+def test_a_range_has_one_policy_and_packs_are_told(said, shell):
+    rows = said("what-if", *ITEM, "--vary", "penalty=4,9")["rows"]
+    assert {row["policy"] for row in rows} == {"pretrained"}
+    rows = said("what-if", *ITEM, "--vary", "pack=1,6")["rows"]
+    assert {row["policy"] for row in rows} == {"capped base-stock"}
+    assert rows[1]["said"].endswith(", in packs of 6")
+
+
+def test_a_service_that_was_simulated_says_so(said):
+    row = {"service": 0.9, "policy": "r", "said": "x", "implied_usd": 4.0, "cost_usd": 5.0, "standard_error_usd": 0.1, "exact": False,
+           "stock_and_orders_usd": 3.0, "fill_rate": 0.9, "stock_units": 3.0, "orders": 1.0}  # fmt: skip
+    out = text("service", [row, {**row, "service": 0.95, "exact": True}])
+    assert out.count("3.0000 simulated") == 1
+    assert "exact but those that say so" in out

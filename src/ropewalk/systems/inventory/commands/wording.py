@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ropewalk.systems.inventory.commands.policies import Score
@@ -38,6 +38,22 @@ def cost(found: Score) -> str:
     if found.bounds is not None:
         return f"{money(found.cost)} USD a period (exact)"
     return f"{money(found.cost)} USD a period (simulated: 95 % interval {money(found.cost - 1.96 * found.error)} to {money(found.cost + 1.96 * found.error)})"
+
+
+def priced(row: dict[str, Any]) -> str:
+    """The cost in a row that holds a `body`: 4.4057, or 4.4100 +- 0.0200 where it was simulated."""
+    unsure = "" if row["exact"] else f" +- {money(1.96 * row['standard_error_usd'])}"
+    return money(row["cost_usd"]) + unsure
+
+
+def how_sure(rows: Sequence[dict[str, Any]]) -> str:
+    """Which costs of a table are exact."""
+    return "exact" if all(r["exact"] for r in rows) else "exact but those with +- (95 %), which were simulated"
+
+
+def left_out(without: Mapping[str, str]) -> str:
+    """Lines below a table: what is not in it, and why."""
+    return "".join(f"\nwithout {name}: {why}" for name, why in without.items())
 
 
 def means(found: Score) -> str:

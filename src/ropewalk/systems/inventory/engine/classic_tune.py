@@ -88,7 +88,7 @@ def _capped(problem: Problem) -> Search:
     """Caps downhill, and for each cap levels downhill, from the best of a simulated cross. That there is one valley is not proven;
     on the 32 instances of Zipkin the walk ends at the published parameters or, exactly, below their cost."""
     level = _base_stock(problem).level
-    caps = [(cap,) for cap in range(1, newsvendor_level(problem, 1, 0.99) + 1)]
+    caps = [(cap,) for cap in range(1, max(newsvendor_level(problem, 1, 0.99), 1) + 1)]
     best = _screened(problem, "capped base-stock", [(level + 2, *cap) for cap in caps])
     level += _screened(problem, "capped base-stock", [(level + more, *caps[best]) for more in range(8)])
     return Search(level, caps, lambda level, shape: (level, *shape), start=best)
