@@ -1,6 +1,6 @@
 """Makes the network of pretrained.py, and trains it on for one item.
 
-    python -m ropewalk.systems.inventory.engine.pretrain --seed 0 --out pretrained.npz
+    python -m ropewalk.systems.inventory.engine.pretrain --seed 0 --steps 16000 --out pretrained.npz
 
 The pathwise gradient of learn.py, with an item of its own on every path: drawn at random (`drawn`), replaced by another after some
 steps, its cost counted in a rough measure of what such an item costs. No table and no exact solution is used: an item of the
@@ -28,7 +28,7 @@ from scipy.stats import nbinom, norm
 
 from ropewalk.systems.inventory.engine import expected
 from ropewalk.systems.inventory.engine.correction import nearest, weight
-from ropewalk.systems.inventory.engine.exact import Problem
+from ropewalk.systems.inventory.engine.exact import Decide, Problem, path_costs, states
 from ropewalk.systems.inventory.engine.learn import HAIR
 from ropewalk.systems.inventory.engine.network import OPTIONS, network, weights_of
 from ropewalk.systems.inventory.engine.pretrained import (
@@ -146,7 +146,30 @@ def further(steps: int = 400) -> Settings:
 
 
 def fine_tune(policy: Pretrained, problem: Problem, seed: int = 0, settings: Settings | None = None) -> Pretrained:
-    """The network trained on for one problem, on its own law of demand."""
+    """The network trained on for one problem, on its own law of demand; or the one that it began with (the same object), unless the other
+    is cheaper by more than chance: it is near the optimum, and a training can lead away from there."""
+    item = item_for(problem)
+    start = policy.decide(item)  # refuses what it does not know before anything is trained
+    found = trained_on(policy, problem, seed, settings)
+    return found if cheaper(problem, start, found.decide(item), seed + 1) else policy
+
+
+def cheaper(
+    problem: Problem, old: Decide, new: Decide, seed: int = 0, paths: int = 1_000, periods: int = 500, sure: float = 2.0
+) -> bool:
+    """Whether a policy costs less than another by so many standard errors of the difference, on the same simulated demand."""
+
+    def both(seen: Seen) -> Array:
+        whole = states(seen)
+        return np.stack([old(whole[0]), new(whole[1])]) * 1.0
+
+    costs = path_costs(problem, both, (2, paths), seed, periods)
+    less = costs[0] - costs[1]
+    return bool(less.mean() > sure * less.std(ddof=1) / paths**0.5)
+
+
+def trained_on(policy: Pretrained, problem: Problem, seed: int = 0, settings: Settings | None = None) -> Pretrained:
+    """The network after all steps on one problem, better or not."""
     settings = settings or further()
     begun, rng, law = time.process_time(), np.random.default_rng(seed), problem.outcomes
     table = np.asarray(expected.unsold(problem, UNITS).units)
