@@ -311,12 +311,33 @@ def _pretrained(case: Case, effort: Effort) -> Candidate:
 
 
 def _fine_tuned(case: Case, effort: Effort) -> Candidate:
-    """The same, trained on for this instance."""
+    """The same, trained on for this instance where that is better, and improved by pairs as a learned one is."""
     from ropewalk.systems.inventory.engine import pretrain, pretrained
+    from ropewalk.systems.inventory.engine.improve import Improved, settled
 
-    settings = pretrain.further(effort.steps)
-    network = pretrain.fine_tune(pretrained.load(), case.problem, effort.seed, settings)
-    return _of_network("fine-tuned", case, network, f"the network of the package, {settings.steps:,} batches further")
+    start, settings = pretrained.load(), pretrain.further(effort.steps)
+    made = f"the network of the package, {settings.steps:,} batches further"
+    _of_network("fine-tuned", case, start, made)  # refuses what it is not made for before anything is trained
+    effort.note(f"fine-tuned: {settings.steps:,} batches")
+    network = pretrain.fine_tune(start, case.problem, effort.seed, settings)
+    if network is start:
+        made = f"the network of the package: {settings.steps:,} batches further it is no better"
+    found = _of_network("fine-tuned", case, network, made)
+
+    def improved(rounds: int, better: Improved) -> None:
+        effort.note(f"fine-tuned: round {rounds} of the improvement by pairs, {better.changed:,} orders moved")
+
+    by_network, why_wanted = found.decide, found.why
+    decide = settled(case.problem, by_network, effort.seed, improved)
+    if decide is by_network:
+        return found
+
+    def why(state: Array) -> list[tuple[str, float, str]]:
+        rows, order = why_wanted(state) if why_wanted else [], float(np.reshape(decide(state), -1)[0])
+        moved = order != float(np.reshape(by_network(state), -1)[0])
+        return [*rows, ("improved to", order, "by pairs of simulated paths")] if moved else rows
+
+    return replace(found, decide=decide, why=why, made=f"{made}, improved by pairs")
 
 
 def _of_network(name: str, case: Case, network: Pretrained, made: str) -> Candidate:

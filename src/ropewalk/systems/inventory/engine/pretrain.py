@@ -1,6 +1,6 @@
 """Makes the network of pretrained.py, and trains it on for one item.
 
-    python -m ropewalk.systems.inventory.engine.pretrain --seed 0 --out pretrained.npz
+    python -m ropewalk.systems.inventory.engine.pretrain --seed 0 --steps 16000 --out pretrained.npz
 
 The pathwise gradient of learn.py, with an item of its own on every path: drawn at random (`drawn`), replaced by another after some
 steps, its cost counted in a rough measure of what such an item costs. No table and no exact solution is used: an item of the
@@ -146,13 +146,36 @@ def further(steps: int = 400) -> Settings:
 
 
 def fine_tune(policy: Pretrained, problem: Problem, seed: int = 0, settings: Settings | None = None) -> Pretrained:
-    """The network trained on for one problem, on its own law of demand."""
+    """The network trained on for one problem, on its own law of demand; or the one that it began with (the same object), unless the other
+    is cheaper by more than chance: it is near the optimum, and a training can lead away from there."""
+    policy.decide(item_for(problem))  # refuses what it does not know before anything is trained
+    found = trained_on(policy, problem, seed, settings)
+    return found if cheaper(problem, policy, found, seed + 1) else policy
+
+
+def cheaper(
+    problem: Problem, old: Pretrained, new: Pretrained, seed: int = 0, batches: int = 256, sure: float = 2.0
+) -> bool:
+    """Whether whole orders of `new` cost less than those of `old` by so many standard errors of the difference: on the same simulated
+    demand, each period's in expectation, the first eighth of the batches not counted."""
+    settings, law = Settings(), problem.outcomes
+    shape = batches, settings.periods, settings.paths
+    demand = jnp.asarray(np.random.default_rng(seed).choice(law.period.demand, shape, p=law.probability), jnp.float32)
+    items = _alone(problem, settings)
+    costs = [
+        np.asarray(_batches(settings, *_known(items), demand, _turned(each.weights), _usual(items.item)), float)
+        for each in (old, new)
+    ]
+    less = (costs[0] - costs[1])[batches // 8 :]
+    return bool(less.mean() > sure * less.std(ddof=1) / len(less) ** 0.5)
+
+
+def trained_on(policy: Pretrained, problem: Problem, seed: int = 0, settings: Settings | None = None) -> Pretrained:
+    """The network after all steps on one problem, better or not."""
     settings = settings or further()
     begun, rng, law = time.process_time(), np.random.default_rng(seed), problem.outcomes
-    table = np.asarray(expected.unsold(problem, UNITS).units)
-    item = Item(*(np.full(settings.paths, part) for part in item_for(problem)))
-    every = Items(item, np.zeros(settings.paths), np.broadcast_to(table, (settings.paths, UNITS)))
-    at = begin(settings, jax.tree.map(jnp.asarray, _turned(policy.weights)), _usual(item))
+    every = _alone(problem, settings)
+    at = begin(settings, jax.tree.map(jnp.asarray, _turned(policy.weights)), _usual(every.item))
     for _ in range(0, settings.steps, settings.chunk):
         shape = settings.chunk, settings.periods, settings.paths
         at = _chunk(settings, every, at, rng.choice(law.period.demand, shape, p=law.probability))
@@ -160,6 +183,13 @@ def fine_tune(policy: Pretrained, problem: Problem, seed: int = 0, settings: Set
     passed = settings.steps * settings.paths * settings.periods
     made = Made(seed, settings.steps, passed, round(time.process_time() - begun, 1))
     return Pretrained(weights, made, policy.ranges)
+
+
+def _alone(problem: Problem, settings: Settings) -> Items:
+    """The item of a problem on every path."""
+    table = np.asarray(expected.unsold(problem, UNITS).units)
+    item = Item(*(np.full(settings.paths, part) for part in item_for(problem)))
+    return Items(item, np.zeros(settings.paths), np.broadcast_to(table, (settings.paths, UNITS)))
 
 
 def _first(settings: Settings, seed: int) -> Weights:
@@ -194,11 +224,15 @@ def _replaced(
 
 def _chunk(settings: Settings, items: Items, at: Training, demand: Array) -> Training:
     """`demand` [N,T,B] units."""
+    return _advance(settings, *_known(items), jnp.asarray(demand, jnp.float32), at)
+
+
+def _known(items: Items) -> tuple[Facts, Array, tuple[Array, Array], expected.Unsold]:
+    """What does not change in a chunk, in float32."""
     number = partial(jnp.asarray, dtype=jnp.float32)
     known = jax.tree.map(jnp.asarray, facts(items.item))
     costs = number(items.item.penalty), number(scale(items.item))
-    table = expected.Unsold(number(items.unsold), number(items.item.mean))
-    return _advance(settings, known, jnp.asarray(items.item.lead), costs, table, number(demand), at)
+    return known, jnp.asarray(items.item.lead), costs, expected.Unsold(number(items.unsold), number(items.item.mean))
 
 
 def _optimiser(settings: Settings) -> optax.GradientTransformation:
@@ -231,6 +265,20 @@ def _advance(
         return Training(weights, optimiser, average, state, at.step + 1.0), None
 
     return jax.lax.scan(one, at, demand)[0]
+
+
+@partial(jax.jit, static_argnames=("settings",), compiler_options=OPTIONS)
+def _batches(
+    settings: Settings, known: Facts, lead: Array, costs: tuple[Array, Array], table: expected.Unsold, demand: Array, weights: Weights,
+    state: State,
+) -> Array:  # fmt: skip
+    """[N] mean cost of each batch of `demand` [N,T,B] with whole orders, from where the last one ended."""
+
+    def one(state: State, demand: Array) -> tuple[State, Array]:
+        cost, state = _cost(weights, settings, known, lead, costs, table, state, demand, jnp.array(True))
+        return state, cost
+
+    return jax.lax.scan(one, state, demand)[1]
 
 
 def _cost(

@@ -31,6 +31,7 @@ Array = Any
 Weights = tuple[tuple[Array, Array], ...]
 LONGEST = 10  # periods: lead times that it knows
 FILE = "pretrained.npz"
+NEAR = 1e-6  # of a bound: what is as near to it is inside
 
 
 class Item(NamedTuple):
@@ -52,11 +53,16 @@ class Ranges:
     lead: tuple[int, int] = (0, LONGEST)
 
     def hold(self, item: Item) -> Array:
-        """[I] whether an item is inside. Demand steadier than Poisson is taken for Poisson."""
+        """[I] whether an item is inside, to a millionth: the moments of a law that is cut are a little smaller. Demand steadier than Poisson
+        is taken for Poisson."""
         spread = item.deviation**2 / item.mean - 1.0  # mean / R
-        inside = (item.mean >= self.mean[0]) & (item.mean <= self.mean[1]) & (spread <= item.mean / self.successes[0])
-        costs = (item.penalty >= self.penalty[0]) & (item.penalty <= self.penalty[1])
+        inside = _within(self.mean, item.mean) & (spread <= item.mean / self.successes[0] * (1.0 + NEAR))
+        costs = _within(self.penalty, item.penalty)
         return inside & costs & (item.lead >= self.lead[0]) & (item.lead <= self.lead[1])
+
+
+def _within(ends: tuple[float, float], value: Array) -> Array:
+    return (value >= ends[0] * (1.0 - NEAR)) & (value <= ends[1] * (1.0 + NEAR))
 
 
 class Facts(NamedTuple):

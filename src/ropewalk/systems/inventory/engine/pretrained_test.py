@@ -1,5 +1,8 @@
 """The network of the package orders at once, nearly as well as can be, on items that nobody trained for."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -71,6 +74,14 @@ def test_items_that_it_does_not_know_are_refused_with_their_numbers():
     assert "mean 0.5 to 30" in str(caught.value)
 
 
+@pytest.mark.parametrize("demand", ["poisson:0.5", "negbin:2,0.5", "negbin:0.6,30", "geometric:30"])
+def test_items_at_the_ends_of_the_ranges_are_inside(demand):
+    """The probabilities of a law end somewhere, so that its mean is a hair below the one that it was given."""
+    probability = exact.outcomes(law(demand).probability())
+    ends = exact.Problem(World(lead=(10,)), Terms(holding=1.0, lost_sale=100.0), probability)
+    assert pretrained.load().ranges.hold(pretrained.item_for(ends)).all()
+
+
 def problem(**terms):
     return exact.Problem(
         World(lead=(1,)),
@@ -81,10 +92,31 @@ def problem(**terms):
 
 def test_training_on_for_one_item_goes_from_the_network_and_its_demand():
     brief = pretrain.Settings(steps=4, chunk=2, paths=16, rate=1e-4)
-    found = pretrain.fine_tune(pretrained.load(), problem(), settings=brief)
+    found = pretrain.trained_on(pretrained.load(), problem(), settings=brief)
     assert found.made.steps == 4
     moved = [np.abs(a - b).max() for (a, _), (b, _) in zip(found.weights, pretrained.load().weights, strict=True)]
     assert 0 < max(moved) < 0.01
+
+
+def test_a_training_that_leads_away_from_the_optimum_leaves_the_network_as_it_was(monkeypatch):
+    monkeypatch.setattr(pretrain, "cheaper", partial(pretrain.cheaper, batches=16))
+    start, wild = pretrained.load(), pretrain.Settings(steps=20, paths=16, rate=0.1, average=0.5, parted=0.0)
+    assert pretrain.fine_tune(start, problem(), settings=wild) is start
+
+
+def test_the_cheaper_of_two_networks_is_told_from_chance():
+    start = pretrained.load()
+    *layers, (weight, bias) = start.weights
+    more = replace(start, weights=(*layers, (weight, bias + 0.5)))  # half a standard deviation more in every order
+    assert pretrain.cheaper(problem(), more, start, batches=16)
+    assert not pretrain.cheaper(problem(), start, more, batches=16)
+    assert not pretrain.cheaper(problem(), start, start, batches=16)
+
+
+def test_what_the_network_does_not_know_is_refused_before_it_is_trained_on(monkeypatch):
+    monkeypatch.setattr(pretrain, "trained_on", None)
+    with pytest.raises(ConfigError, match="penalty 1000"):
+        pretrain.fine_tune(pretrained.load(), problem(lost_sale=1000.0))
 
 
 def test_its_training_starts_alike_from_one_seed():
