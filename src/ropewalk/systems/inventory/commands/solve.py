@@ -82,7 +82,7 @@ def text(case: Case, found: Optimum, scored: Score, policy: pl.DataFrame, spent:
         [
             case.about,
             "",
-            f"optimum: {wording.money((low + high) / 2)} USD a period, its bounds {high - low:.1g} apart",
+            f"optimum: {wording.money((low + high) / 2)} USD a period, its bounds at most {max(high - low, 1e-9):.0e} apart",
             wording.means(scored),
             f"{len(found.solution.states):,} states, orders up to {' and '.join(map(str, reach.most))}, positions up to {reach.position[1]}: {why}",
             f"demands above {law.period.demand.max():.0f}, of probability {law.cut:.1g}, count as {law.period.demand.max():.0f}; "
