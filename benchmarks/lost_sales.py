@@ -48,19 +48,6 @@ def note(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def made(name: str, case, effort):
-    """The policy, ready to decide."""
-    from ropewalk.systems.inventory.commands.policies import make
-    from ropewalk.systems.inventory.engine.classic_cost import newsvendor_level
-
-    if name == "capped base-stock" and newsvendor_level(case.problem, 1, 0.99) < 1:
-        # demand so rare that no cap is tried: the best level, and a cap that it never meets
-        found = make("base-stock", case, effort)
-        level = found.parameters["level"]
-        return replace(make(name, case, effort, (level, max(level, 1.0))), cpu_s=found.cpu_s)
-    return make(name, case, effort)
-
-
 def scored(policy, case, effort, error: float) -> tuple[float, float]:
     """Cost a period and its standard error (0: exact to 1e-6 of it)."""
     from ropewalk.systems.inventory.commands.policies import score
@@ -116,14 +103,14 @@ def one(options: argparse.Namespace) -> dict[str, float]:
     """Cost, standard error, CPU-seconds of making the policy, seed."""
     from ropewalk.config import load
     from ropewalk.systems.inventory.case import case_of
-    from ropewalk.systems.inventory.commands.policies import Effort
+    from ropewalk.systems.inventory.commands.policies import Effort, make
     from ropewalk.systems.inventory.instance import Instance
 
     given = {name: getattr(options, name) for name in ("demand", "penalty", "holding", "lead_time")}
     case = case_of(load(Instance, values=given, called="the instance"))
     effort = Effort(options.seed, options.steps, memory=options.memory_gb * 1e9, note=note)
     note(f"{options.policy}: {case.about}")
-    policy = made(POLICIES[options.policy], case, effort)
+    policy = make(POLICIES[options.policy], case, effort)
     note(f"{policy.made}{': ' * bool(policy.text)}{policy.text}, {policy.cpu_s:.1f} CPU-s; what it costs ...")
     cost, error = scored(policy, case, effort, options.error)
     return {"cost": cost, "standard_error": error, "train_cpu_s": round(policy.cpu_s, 2), "seed": options.seed}

@@ -88,18 +88,20 @@ def item_for(problem: Problem) -> Item:
     # here, so that a plan for a table of items does not wait for the libraries of the engine
     from ropewalk.systems.inventory.engine.classic_cost import critical_ratio, lead_times, number, setting_of
 
-    world, terms, law = problem.world, problem.terms, setting_of(problem).law
-    holding, (lead, *others) = number(terms.holding), lead_times(problem)
+    world, terms, holding = problem.world, problem.terms, number(problem.terms.holding)
     wrong = [
         (world.unmet != "lost", "unmet demand that waits: a base-stock policy is the best there"),
         (world.life > 0, "goods that perish"),
-        (bool(others), "two sources"),
+        (world.sources > 1, "two sources"),
         (number(terms.order_cost) > 0.0 or world.discounts, "order costs or discounts"),
+        (world.lead == "random" or world.shipments != (0,) or world.random_yield, "lead times that are random, later shipments or random yields"),
+        (world.review or world.capacity, "periods without a review or capacity prices"),
         (holding <= 0.0, "stock that costs nothing to hold"),
     ]  # fmt: skip
     if any(is_wrong for is_wrong, _ in wrong):
         raise ConfigError(["it is for lost sales of goods that keep, from one source, and not for " + what for is_wrong, what in wrong if is_wrong],
                           "the pre-trained policy")  # fmt: skip
+    law, (lead,) = setting_of(problem).law, lead_times(problem)
     units = np.arange(len(law))
     mean, ratio = float(law @ units), critical_ratio(problem)
     return item_of(mean, float(law @ units**2 - mean**2) ** 0.5, ratio / (1.0 - ratio), lead)

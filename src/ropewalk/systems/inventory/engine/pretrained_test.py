@@ -140,3 +140,12 @@ def test_the_items_of_the_training_are_inside_the_ranges_that_are_told():
 def test_what_it_is_not_made_for_is_refused_with_the_reason(changed, why):
     with pytest.raises(ConfigError, match=why):
         pretrained.item_for(problem(**changed))
+
+
+@pytest.mark.parametrize(
+    ("world", "why"), [({"lead": "random", "longest": 2}, "random"), ({"review": True}, "without a review"), ({"shipments": (1,)}, "later shipments")]
+)  # fmt: skip
+def test_a_world_it_is_not_made_for_is_refused_with_the_reason(world, why):
+    usual = problem()
+    with pytest.raises(ConfigError, match=why):
+        pretrained.item_for(replace(usual, world=replace(usual.world, **world)))
