@@ -290,6 +290,16 @@ def test_a_long_pipeline_is_tuned_by_paired_simulation():
     assert again == found, "the same seed, the same answer"
 
 
+def test_levels_of_a_thousand_are_found_in_few_trials():
+    """Poisson 20, L = 60: from the screened start, with strides, where single steps took 379 and 439 trials."""
+    problem = Problem(World(lead=(60,)), Terms(holding=1.0, lost_sale=10.0), outcomes(law("poisson:20").probability()))
+    found = tune_simulated(problem, "base-stock", paths=40, periods=300, final=40)
+    assert found.tried < 30
+    around = [(found.parameters[0] + off,) for off in range(-12, 13, 3)]
+    costs = simulate(problem, "base-stock", around, 0, 40, 300).mean(1)
+    assert costs.argmin() == 4
+
+
 def test_what_a_policy_is_not_made_for_is_refused():
     with pytest.raises(ConfigError, match="source"):
         tune(lost_sales("poisson", 1, 4), "dual index")

@@ -3,7 +3,7 @@
 paired simulation (`tune_simulated`).
 
 A policy is a level and a shape (the cap, the gap to a second level, ...; base-stock has none). For a given shape the level is
-found by walking downhill from a start, one whole unit at a time; around that, every shape of a box is tried, or the walk goes
+found by walking downhill from a start, at last one whole unit at a time; around that, every shape of a box is tried, or the walk goes
 over the shapes too. `SEARCHES` says for each policy which, and why that suffices.
 """
 
@@ -33,6 +33,8 @@ from ropewalk.systems.inventory.engine.exact import Bounds, Problem
 
 Cost = Callable[[tuple[float, ...]], float]
 MANY = 300  # shapes
+FEW = 100  # parameters that are screened at once
+STRIDE = 40  # a walk from beyond twice this number begins with strides
 
 
 @dataclass(frozen=True)
@@ -183,19 +185,27 @@ def _search(problem: Problem, policy: str, cost: Cost) -> tuple[float, ...]:
 
 
 def _downhill(cost: Callable[[int], float], at: int, look: int = 1, least: int = 0, most: int = 1 << 30) -> int:
-    """The whole number from `least` to `most` at which the cost is least, going from `at` to what is better at most `look` away."""
-    steps = [sign * far for far in range(1, look + 1) for sign in (-1, 1)]
+    """The whole number from `least` to `most` at which the cost is least, going from `at` to what is better at most `look` away. From
+    far out by strides first, which end where single steps do if the cost has one valley."""
+    stride = 1 << max(abs(at) // STRIDE, 1).bit_length() - 1
     while True:
+        steps = [sign * far * stride for far in range(1, look + 1) for sign in (-1, 1)]
         here = cost(at)
         better = next((at + s for s in steps if least <= at + s <= most and cost(at + s) < here), None)
-        if better is None:
+        if better is None and stride == 1:
             return at
-        at = better
+        at, stride = (at, stride // 2) if better is None else (better, stride)
 
 
 def _screened(problem: Problem, policy: str, parameters: list[tuple[float, ...]]) -> int:
-    """Which of them a short paired simulation finds best."""
-    return int(simulate(problem, policy, parameters).mean(1).argmin())
+    """Which of a row of them a short paired simulation finds best; of a long row every so manieth first, then those around it."""
+    periods = max(160, 8 * problem.world.columns)  # the first two lead times are not counted
+    every = len(parameters) // FEW + 1
+    best = every * int(simulate(problem, policy, parameters[::every], periods=periods).mean(1).argmin())
+    if every == 1:
+        return best
+    first = max(best - every + 1, 0)
+    return first + _screened(problem, policy, parameters[first : best + every])
 
 
 def _cover(problem: Problem) -> int:

@@ -53,6 +53,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.engine.world import World
@@ -201,9 +202,17 @@ def start(world: World, shape: tuple[int, ...], xp: ModuleType = jnp) -> State:
 
 
 def refuse_gaps(world: World, terms: Terms, period: Period, state: Any) -> None:
-    """ConfigError with all that the world needs and the records lack. It looks at None only, so that a compiled step does not pay for it."""
+    """ConfigError with all that the world needs and the records lack, and for shares of an order that are not 1 in all. It looks at no
+    number of a compiled step, which would pay for it."""
     records = {"Terms": terms, "Period": period, "State": state}
     lacking = [f"{name}.{field}: {why}" for name, field, why in world.needs if getattr(records[name], field) is None]
+    if isinstance(terms.shares, np.ndarray | list | tuple):
+        whole = np.ravel(np.sum(terms.shares, axis=-1))
+        worst = whole[np.abs(whole - 1.0).argmax()]
+        if abs(worst - 1.0) > 1e-6:
+            lacking.append(
+                f"Terms.shares: {worst:g} in all; an order is divided, so 1 in all (what is lost on the way: random_yield)"
+            )
     if lacking:
         raise ConfigError(lacking, "the step")
 

@@ -405,6 +405,18 @@ def test_a_step_without_a_field_that_its_world_needs_says_which_and_the_way_out(
     assert sorted(sentence.split(":")[0] for sentence in refused.value.problems) == sorted(fields)
 
 
+def test_shares_that_lose_a_part_of_the_order_are_refused():
+    world, terms = World(shipments=(0, 1)), Terms(shares=np.array([[0.25, 0.75], [0.5, 0.4]]))
+    with pytest.raises(ConfigError, match=r"Terms\.shares: 0\.9 in all"):
+        step(world, lambda seen: seen.outstanding[..., :1], terms, start(world, (2,), np), Period(np.ones(2)), np)
+
+
+@pytest.mark.parametrize("lead", [4, [4]])
+def test_a_lead_time_that_is_no_tuple_is_told_how_to_be_written(lead):
+    with pytest.raises(ConfigError, match=r"such as \(4,\)"):
+        World(lead=lead)
+
+
 def test_the_reference_refuses_several_shipments_without_their_shares():
     with pytest.raises(ConfigError, match=r"Terms\.shares"):
         simulate(World(shipments=(0, 1)), as_known, Terms(), [Period(1.0, known=[2.0])])
@@ -453,7 +465,7 @@ def test_the_numpy_step_leaves_its_inputs_as_they_are():
         ({"clock": "events"}, 'clock: with events lead times come with each order; use lead="random" (a law may be certain)'),
         ({"slots": 0}, "slots: 0; at least 1"),
         ({"shipments": (), "longest": 3}, "shipments: (); offsets in periods, rising, from 0"),
-        ({"lead": "item", "longest": 3}, "lead: 'item' is none of items, random"),
+        ({"lead": "item", "longest": 3}, "lead: 'item' is none of items, random, nor a tuple of periods, such as (4,)"),
         ({"unmet": "backlogs"}, "unmet: 'backlogs' is none of lost, backlog, partial"),
         ({"lead": ()}, "lead: () names 0 lead times for 1 source(s)"),
         ({"lead": (1.5,)}, "lead: (1.5,); whole numbers (int) only"),

@@ -60,7 +60,8 @@ class World:
         }
         return [
             *(
-                (getattr(self, name) not in ways, f"{name}: {getattr(self, name)!r} is none of {', '.join(ways)}")
+                (getattr(self, name) not in ways, f"{name}: {getattr(self, name)!r} is none of {', '.join(ways)}"
+                 + ", nor a tuple of periods, such as (4,)" * (name == "lead"))
                 for name, ways in named.items()
             ),
             *(
