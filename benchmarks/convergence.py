@@ -66,11 +66,13 @@ def main() -> None:
     if options.child:
         return print(json.dumps(curve(options)))
     problem = lost_sales(options.demand, options.penalty, options.lead_time)
+    from ropewalk.systems.inventory.engine.classic_tune import tune
     from ropewalk.systems.inventory.engine.optimum import optimum
 
     best = optimum(problem).chain.average_cost(1e-5).middle
+    rule = tune(problem, "capped base-stock").cost.middle
     print(
-        f"{options.demand}, L = {options.lead_time}, p = {options.penalty:g}: optimum {best:.4f} a period; load {os.getloadavg()[0]:.1f}"
+        f"{options.demand}, L = {options.lead_time}, p = {options.penalty:g}: optimum {best:.4f} a period, best capped base-stock {100 * (rule / best - 1):.2f} % above it; load {os.getloadavg()[0]:.1f}"
     )
     curves = []
     for seed in range(options.seeds):
@@ -94,7 +96,7 @@ def main() -> None:
          f"{worst[0]:.1f} / {worst[1]:.1f} CPU-s", "10 / 15 CPU-s", "4 / 6", "HDPO 241 / 440", worst[0] <= 10.0 and worst[1] <= 15.0)  # fmt: skip
     if options.json:
         with open(options.json, "w") as file:
-            json.dump({"demand": options.demand, "penalty": options.penalty, "lead_time": options.lead_time, "best": best, "curves": curves}, file)  # fmt: skip
+            json.dump({"demand": options.demand, "penalty": options.penalty, "lead_time": options.lead_time, "best": best, "rule": rule, "hdpo": {limit: theirs for limit, (_, _, theirs) in WITHIN.items()}, "curves": curves}, file)  # fmt: skip
     return None
 
 

@@ -19,6 +19,11 @@ from ropewalk.systems.inventory.instance import Instance
 
 TARGET = Path(__file__).parent / "pictures"
 MOST_ON_HAND, MOST_DUE, CELL = 16, 10, 22  # units down, units across, pixels
+PANELS = {
+    "base-stock": "Best base-stock",
+    "capped base-stock": "Best capped base-stock",
+    "pretrained": "Pre-trained network",
+}
 STYLE = """.cell{fill:var(--c1)}.on{fill:var(--sheet);font-weight:600}.off{fill:var(--ink)}
 .often{fill:none;stroke:var(--ink);stroke-width:1.5}.cells text{font-size:11px}"""
 
@@ -70,31 +75,36 @@ def policies() -> str:
 
 
 def surfaces() -> str:
-    """Orders of three policies by what is on hand and what is due next period, lead time 2."""
+    """Orders of four policies by what is on hand and what is due next period, lead time 2."""
     case = item(2)
     states = np.array([(a, 0, d) for a in range(MOST_ON_HAND + 1) for d in range(MOST_DUE + 1)])
     panels = []
-    for name, title in (("base-stock", "Best base-stock"), ("capped base-stock", "Best capped base-stock")):
+    for name, title in PANELS.items():
         rule = make(name, case, Effort())
-        panels.append(panel(title, rule.text, rule.orders(states)[:, 0], chain_of(rule, 100_000)))
+        panels.append(panel(title, rule.text or "in the package", rule.orders(states)[:, 0], chain_of(rule, 100_000)))
     best = optimum(case.problem, begin=states)  # in the states that it never comes to as well
     panels.append(panel("Optimum", "solved exactly", best.solution.decide(states)[:, 0], best.chain))
     wide, tall = 60 + CELL * (MOST_DUE + 1), 92 + CELL * (MOST_ON_HAND + 1)
-    groups = [tag("g", *p, transform=f"translate({i * (wide + 18)} 0)") for i, p in enumerate(panels)]
-    said = "The order in every state, the stronger its colour the larger. Framed: states in which more than one period in two hundred is spent."
-    size = 3 * wide + 36
-    box = {"viewBox": f"0 0 {size} {tall + 26}", "width": size, "height": tall + 26}
+    groups = [
+        tag("g", *p, transform=f"translate({i % 2 * (wide + 18)} {i // 2 * (tall + 8)})") for i, p in enumerate(panels)
+    ]
+    said = (
+        "The order in every state, the stronger its colour the larger.",
+        "Framed: states in which more than one period in two hundred is spent.",
+    )
+    size, height = 2 * wide + 18, 2 * tall + 46
+    box = {"viewBox": f"0 0 {size} {height}", "width": size, "height": height}
     about = tag(
         "title",
-        "Orders of the best base-stock policy, the best capped one and the optimum by units on hand and units due",
+        "Orders of the best base-stock policy, the best capped one, the pre-trained network and the optimum by units on hand and units due",
     )
     parts = [
         about,
         tag("style", Html(DRAWING + STYLE)),
         tag("rect", width="100%", height="100%", class_="ground", rx=6),
     ]
-    key = tag("text", said, x=38, y=tall + 10)
-    return f"{tag('svg', *parts, *groups, key, xmlns='http://www.w3.org/2000/svg', role='img', **box)}\n"
+    key = [tag("text", each, x=38, y=height - 30 + 17 * i) for i, each in enumerate(said)]
+    return f"{tag('svg', *parts, *groups, *key, xmlns='http://www.w3.org/2000/svg', role='img', **box)}\n"
 
 
 def panel(title: str, about: str, orders: np.ndarray, chain: Chain) -> list[Html]:

@@ -44,21 +44,25 @@ def line(
     title: str, x: Sequence[Value], series: Sequence[Series], *, unit: str = "", x_title: str = "", about: str = "",
     zero: bool = False, rules: Sequence[Rule] = (), limits: Sequence[Rule] = (), diagonal: bool = False,
     wide: bool = False, x_range: tuple[float, float] | None = None, y_range: tuple[float, float] | None = None,
-    x_unit: str = "",
+    x_unit: str = "", log: bool = False,
 ) -> Html:  # fmt: skip
-    """Series over numbers or days. `rules` stand (at an x), `limits` lie (at a y), `diagonal`: where x equals y."""
+    """Series over numbers or days. `rules` stand (at an x), `limits` lie (at a y), `diagonal`: where x equals y; `log`: x grows by
+    factors."""
     xs = [[as_number(v) for v in (s.x if s.x is not None else x)] for s in series]
     calendar = any(isinstance(v, date) for s in series for v in (s.x if s.x is not None else x))
     flat = [v for s in series for part in (s.y, s.low or (), s.high or ()) for v in map(as_number, part)]
-    across = x_range or reach(
-        [v for part in xs for v in part] + [as_number(r.at) for r in rules], room=0 if calendar else 0.02
-    )
+    places = [v for part in xs for v in part] + [as_number(r.at) for r in rules]
+    across = x_range or ((min(places) / 1.1, max(places) * 1.1) if log else reach(places, room=0 if calendar else 0.02))
     tall = y_range or reach(flat + [as_number(r.at) for r in limits], zero=zero)
     top = 26 if rules else 10
-    f = Frame(across, tall, width=WIDE if wide else WIDTH, top=top, height=HEIGHT + top + (50 if wide else 0))
-    x_ticks = (
-        days(*across, about=10 if wide else 5) if calendar else named(ticks(*across, about=10 if wide else 5), x_unit)
+    f = Frame(
+        across, tall, width=WIDE if wide else WIDTH, top=top, height=HEIGHT + top + (50 if wide else 0), log_x=log
     )
+    many = 10 if wide else 5
+    if calendar:
+        x_ticks = days(*across, about=many)
+    else:
+        x_ticks = named(decades(*across) if log else ticks(*across, about=many), x_unit)
     out = f.axes(x_ticks, named(ticks(*tall), unit), x_title)
     if diagonal:
         low, high = max(across[0], tall[0]), min(across[1], tall[1])

@@ -67,6 +67,13 @@ def everything() -> str:
     )
 
 
+def test_equal_factors_are_equally_far_apart_where_x_grows_by_factors():
+    drawn = html.line("Gap", [1, 10, 100], [html.Series("ours", [3.0, 2.0, 1.0])], log=True)
+    x = [float(at) for at in re.findall(r'<circle cx="([0-9.]+)"', drawn)]
+    assert len(x) == 3
+    assert x[1] - x[0] == pytest.approx(x[2] - x[1], abs=0.2)
+
+
 def test_a_page_refers_to_nothing_outside_itself():
     found = re.findall(r"(?: src=| href=|url\()[\"']?([^\"')\s>]+)", everything())
     assert set(found) == {"#content"}
