@@ -44,7 +44,7 @@ def fitted(records, known, stop, rule, settings, seed):
         state = learned_fit.update(course, state)
         kept.append(state.weights)
     mean = jax.tree.map(lambda *layers: np.mean(layers, axis=0, dtype=np.float32), *kept[len(kept) // 2 :])
-    return learned.Learned(mean, z, quantity)
+    return learned.Learned(learned_fit.joined(mean), z, quantity)
 
 
 def origin(records, stop, last, settings, seed, specialist):

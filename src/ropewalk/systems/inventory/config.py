@@ -140,8 +140,13 @@ class Config(Settings):
         stage="train",
         low=0,
     )
-    width: int = setting(32, "Width of the learned policy's network: wider did not earn more.", stage="train", low=2)
-    batch_items: int = setting(256, "Items of one gradient step: enough to steady the gradient.", stage="train", low=1)
+    width: int = setting(32, "Width of the learned policy's networks: wider did not earn more.", stage="train", low=2)
+    batch_items: int = setting(
+        128,
+        "Items of one gradient step of each of the four networks: enough to steady the gradient.",
+        stage="train",
+        low=1,
+    )
 
     @field_validator("columns", mode="before")
     @classmethod

@@ -1,8 +1,8 @@
 """What is known of an item on the day of an order, as the numbers that the forecast and the learned policy read.
 
 Pure NumPy and float32: this is the path that serves one row. A request is one packed row (`pack`). Rows are padded to
-whole blocks of BLOCK (`in_blocks`) and every matrix product is taken a block at a time (`product`), so that each row's
-answer has the same bits however the rows were batched: the linear algebra library always sees the same shapes. A few rows
+whole blocks of BLOCK (`in_blocks`), which vector instructions fill, and every matrix product is taken a row at a time (`product`), so
+that each row's answer has the same bits however the rows were batched: the library always sees the same shapes. A few rows
 cost what the calls into NumPy cost; few calls matter more than few operations there.
 Letters: N rows, W periods of history, H periods ahead, F features.
 """
@@ -21,7 +21,7 @@ WINDOW = (
     26  # periods of history read: half a year of weeks; older ones weigh under a fifth of the last at any half-life
 )
 HORIZON = 8  # periods ahead forecast: lead time and what an order mostly covers; beyond it the rate of the last
-BLOCK = 16  # rows of a matrix product: one row costs little more than a block of one
+BLOCK = 16  # rows: one costs little more than a block of them
 PART = 4096  # rows computed at a time: what fits in a cache
 HALF_LIVES = (1.5, 4.0, 12.0)  # periods: the last weeks, the month, the quarter
 PRIOR_PERIODS = 1.0  # a new item's level starts at the pooled level of all items, worth one period of its own history
@@ -132,7 +132,7 @@ def describe(rows: Array, prior: float, seasons: bool) -> Described:
     past[:, :4] = rows[:, : 4 * WINDOW].reshape(size, 4, WINDOW)
     np.multiply(past[:, 1:2], past[:, 1:3], out=past[:, 4:6])
     np.multiply(past[:, 3], past[:, 2], out=past[:, 6])
-    sums = product(past.reshape(-1, WINDOW), WEIGHTS, len(HISTORY)).reshape(size, len(HISTORY), len(HALF_LIVES))
+    sums = product(past.reshape(-1, WINDOW), WEIGHTS).reshape(size, len(HISTORY), len(HALF_LIVES))
     level = (sums[:, 1, 2:] + np.float32(prior * PRIOR_PERIODS)) / (sums[:, 0, 2:] + np.float32(PRIOR_PERIODS))
     price = sums[:, 3, 2:] * PER_PERIOD + np.float32(1e-3)
     per_unit, per_usd = 1.0 / level, 1.0 / price
@@ -187,10 +187,10 @@ def window_at(records: Panel, t: int, promo_known_ahead: int) -> Window:
     return Window(past(records.demand), known, past(records.promo), price, plan, planned, calendar)
 
 
-def product(rows: Array, weights: Array, each: int = 1) -> Array:
-    """[N*each,K] @ [K,C] a block at a time, N a multiple of BLOCK: the bits of a row depend on that row alone."""
-    blocks = rows.reshape(len(rows) // (BLOCK * each), BLOCK * each, rows.shape[1])
-    return (blocks @ weights).reshape(len(rows), weights.shape[1])
+def product(rows: Array, weights: Array) -> Array:
+    """[N,K] @ [K,C] a row at a time: the bits of a row depend on that row alone. Of several rows at once some kernels of OpenBLAS
+    (Haswell, Zen) sum one or another in another order, by where it stands."""
+    return (rows[:, None, :] @ weights)[:, 0]
 
 
 def in_blocks(function: Callable[..., tuple[Array, ...]], *columns: Array) -> tuple[Array, ...]:

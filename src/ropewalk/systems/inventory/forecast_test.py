@@ -101,14 +101,15 @@ def test_any_number_of_rows_comes_in_whole_blocks(size):
     assert out[:, 0].tolist() == list(range(size))
 
 
-def test_a_row_of_a_product_has_the_same_bits_in_any_number_of_blocks():
+def test_a_row_of_a_product_has_the_same_bits_wherever_it_stands():
     rows, weights = (
         np.random.default_rng(0).normal(size=shape).astype(np.float32) for shape in ((7 * BLOCK, 45), (45, 33))
     )
     whole = features.product(rows, weights)
     np.testing.assert_allclose(whole, rows @ weights, rtol=1e-5, atol=1e-5)
-    for at in range(0, len(rows), BLOCK):
-        np.testing.assert_array_equal(features.product(rows[at : at + BLOCK], weights), whole[at : at + BLOCK])
+    for size in (1, 3, 12, BLOCK):
+        for at in range(0, len(rows) - size + 1):
+            np.testing.assert_array_equal(features.product(rows[at : at + size], weights), whole[at : at + size])
 
 
 def test_the_cover_runs_to_the_arrival_of_the_order_after_this_one():

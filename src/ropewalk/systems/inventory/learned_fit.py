@@ -3,10 +3,13 @@
 As in Madeka et al. (arXiv 2210.03137) and Alvo et al. (arXiv 2306.11246): history is replayed as exogenous demand, the
 simulator is differentiated, and Adam climbs the profit. An order of an (s, S) rule is a step in the reorder level, whose
 gradient is zero; while learning, the step keeps its value and takes the slope of a sigmoid (`soft_place`). Every batch draws its own costs (holding, lost sale, order
-line), lead times and start stock, so that one network serves the grid of costs and the lead times of other users.
+line), lead times and start stock, so that one policy serves the grid of costs and the lead times of other users.
+
+Several networks learn side by side, each from its own start and draws, and the mean of what they say is the policy: on the demo's weeks
+before the replay four of them, on half the items each, earn a tenth more over the rule than one alone, and no seed is unlucky.
 
 Resumable: a state is a pytree of arrays, `update` is a pure function of it, and random numbers come from (seed, step).
-Letters: I items, T training periods, B items of a batch.
+Letters: I items, T training periods, B items of a batch, E networks.
 """
 
 from __future__ import annotations
@@ -40,7 +43,8 @@ class Settings:
 
     steps: int = 600
     chunk: int = 100  # steps of one update, after which the policy is tried on the weeks kept for choosing
-    batch: int = 512  # items
+    networks: int = 4
+    batch: int = 512  # items, of each network
     periods: int = 20
     channels: int = 32
     rate: float = 3e-3
@@ -54,9 +58,9 @@ class TrainState(NamedTuple):
 
     step: Array  # [] int32
     seed: Array  # [] int32
-    weights: Weights
-    optimiser: Any
-    best: Weights
+    weights: Weights  # [E,...] each
+    optimiser: Any  # [E,...] each
+    best: Weights  # [E,...] each
     best_profit: Array  # [] float64 USD on the weeks kept for choosing
 
 
@@ -98,16 +102,17 @@ def course(
 
 
 def init(at: Course, seed: int) -> TrainState:
-    """The rule itself: the network's last layer is zero."""
-    wide, inputs = at.settings.channels, len(FEATURES) + FIXED_INPUTS + STATE_INPUTS
+    """The rule itself: the networks' last layers are zero."""
+    count, wide, inputs = at.settings.networks, at.settings.channels, len(FEATURES) + FIXED_INPUTS + STATE_INPUTS
     drawn = np.random.default_rng(seed)  # NumPy's: every draw of JAX's outside a jitted function compiles for a second
 
     def layer(rows: int) -> Array:
-        return jnp.asarray(drawn.normal(size=(rows, wide)) * (2.0 / rows) ** 0.5, jnp.float32)
+        return jnp.asarray(drawn.normal(size=(count, rows, wide)) * (2.0 / rows) ** 0.5, jnp.float32)
 
-    nothing = [jnp.asarray(np.zeros(shape, np.float32)) for shape in (wide, wide, (wide, 2), 2)]
+    nothing = [jnp.asarray(np.zeros((count, *shape), np.float32)) for shape in ((wide,), (wide,), (wide, 2), (2,))]
     weights = Weights(layer(inputs), nothing[0], layer(wide), *nothing[1:])
-    state = TrainState(np.int32(0), np.int32(seed), weights, _optimiser(at.settings).init(weights), weights, 0.0)
+    begun = jax.vmap(_optimiser(at.settings).init)(weights)
+    state = TrainState(np.int32(0), np.int32(seed), weights, begun, weights, 0.0)
     return state._replace(best_profit=np.float64(tried(at, weights)))
 
 
@@ -115,7 +120,9 @@ def update(at: Course, state: TrainState) -> TrainState:
     """One chunk of steps, then the trial: the best so far is kept."""
     data = at.z, at.quantity, at.train, at.items
     climb = _plain if at.settings.steps <= SHORT else _chunk
-    draws = _draws(at.settings, int(state.seed), int(state.step), *at.train.demand.shape)
+    drawn = [_draws(at.settings, (int(state.seed), e, int(state.step)), *at.train.demand.shape)
+             for e in range(at.settings.networks)]  # fmt: skip
+    draws = jax.tree.map(lambda *each: np.stack(each), *drawn)
     weights, optimiser = climb(at.settings, *data, draws, state.weights, state.optimiser)
     step = np.int32(state.step + at.settings.chunk)
     profit = tried(at, weights)
@@ -131,12 +138,24 @@ def finished(at: Course, state: TrainState) -> bool:
 
 def chosen(at: Course, state: TrainState) -> Learned:
     """The policy that did best on the weeks kept for choosing."""
-    return Learned(Weights(*(np.asarray(w, np.float32) for w in state.best)), at.z, at.quantity)
+    return Learned(joined(state.best), at.z, at.quantity)
+
+
+def joined(weights: Weights) -> Weights:
+    """Networks [E,...] as one, which says the mean of what they say: side by side, and nothing between them."""
+    each = Weights(*(np.asarray(part, np.float32) for part in weights))
+    count, wide = each.first_bias.shape
+    second = np.zeros((count, wide, count, wide), np.float32)
+    second[np.arange(count), :, np.arange(count)] = each.second
+    return Weights(
+        np.concatenate(list(each.first), axis=1), each.first_bias.ravel(), second.reshape(count * wide, count * wide),
+        each.second_bias.ravel(), np.concatenate(list(each.out)) / np.float32(count), each.out_bias.mean(0),
+    )  # fmt: skip
 
 
 def tried(at: Course, weights: Weights) -> float:
     """USD on the weeks kept for choosing, replayed by the serving code."""
-    model = Learned(Weights(*(np.asarray(w, np.float32) for w in weights)), at.z, at.quantity)
+    model = Learned(joined(weights), at.z, at.quantity)
     return float(replay(at.choose, learned.policy(model), at.choose_known).profit.sum())
 
 
@@ -174,9 +193,9 @@ class Draws(NamedTuple):
     stocks: Array  # [S,B,1+L] on hand and due, in periods of demand
 
 
-def _draws(settings: Settings, seed: int, step: int, periods: int, count: int) -> Draws:
-    """The draws of the `chunk` steps that begin with `step`: the same for the same seed and step."""
-    chance = np.random.default_rng([seed, step])
+def _draws(settings: Settings, begin: tuple[int, int, int], periods: int, count: int) -> Draws:
+    """The draws of the `chunk` steps that begin so: the same for the same seed, network and step."""
+    chance = np.random.default_rng(begin)
     steps, batch, wide = settings.chunk, settings.batch, np.log(settings.spread_of_costs)
     return Draws(
         chance.integers(0, count, (steps, batch), dtype=np.int32),
@@ -233,7 +252,7 @@ def _steps(
     settings: Settings, z: float, quantity: float, train: Period, items: Items, draws: Draws, weights: Weights,
     optimiser: Any,
 ) -> tuple[Weights, Any]:  # fmt: skip
-    """`chunk` steps of Adam."""
+    """`chunk` steps of Adam, of every network; `draws`, `weights` and `optimiser` [E,...]."""
     climb = _optimiser(settings)
 
     def advance(carry: tuple, drawn: Draws) -> tuple[tuple, None]:
@@ -243,8 +262,10 @@ def _steps(
         change, state = climb.update(slope, state, weights)
         return (optax.apply_updates(weights, change), state), None
 
-    (weights, optimiser), _ = jax.lax.scan(advance, (weights, optimiser), draws)
-    return weights, optimiser
+    def learned_alone(draws: Draws, weights: Weights, optimiser: Any) -> tuple[Weights, Any]:
+        return jax.lax.scan(advance, (weights, optimiser), draws)[0]
+
+    return jax.vmap(learned_alone)(draws, weights, optimiser)
 
 
 _chunk = jax.jit(_steps, static_argnames=("settings", "z", "quantity"))

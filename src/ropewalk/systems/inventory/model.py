@@ -1,6 +1,6 @@
 """The model that answers: a forecast, a policy on it (learned, or a classic rule), and the worth of the order.
 
-No JAX. Matrix products are taken in blocks of fixed size, so that a row's answer has the same bits in a service, in a file
+No JAX. Matrix products are taken a row at a time, so that a row's answer has the same bits in a service, in a file
 and in the evaluation, which replays `order`.
 """
 
