@@ -6,7 +6,8 @@
 
 Needs ROPEWALK_SHARED_DATA (published costs). HDPO runs beside ours in `speed` where --anchor names a clone of
 MatiasAlvo/Neural_inventory_control and --anchor-python an interpreter with torch. Each benchmark prints its rows (rows.py); what it
-printed is kept in out/inventory/, whole or not at all. Interrupted, it goes on with the next one.
+printed is kept in out/inventory/, whole or not at all. Interrupted, it goes on with the next one. Every training of the test beds is a line
+of docs/results/inventory-runs.csv.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from rows import MARK
 
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "docs" / "results" / "inventory.md"
+RUNS = TARGET.with_name("inventory-runs.csv")
 KEPT = Path("out", "inventory")
+BEDS, CROSSING = Path("out", "beds"), Path("out", "random_lead_time")
 HEAD = ("what", "required", "stretch", "anchor", "ours", "holds")
 
 
@@ -85,8 +88,34 @@ def page(names: list[str]) -> str:
     table = [f"| {' | '.join(row)} |" for row in (HEAD, ["---"] * len(HEAD), *rows)]
     shown = ["![cost against training time](convergence.svg)", ""] if (KEPT / "convergence.json").exists() else []
     intro = "Written by `make bench-inventory`: one item at a site, every row ours beside the anchor's. Where a row has seeds, the worst of them counts. "
-    intro += "The seconds beside a command are those of its last call, which found the longer ones' instances done; what training took is in their CPU-seconds."
+    intro += "Each training is a line of [inventory-runs.csv](inventory-runs.csv). The seconds beside a command are those of its last call, which found the longer ones' instances done; what training took is in their CPU-seconds."
     return "\n".join(["# Inventory at one site", "", intro, "", *table, "", *shown, *parts])
+
+
+def runs() -> str:
+    """Every training that is kept, as CSV: what it cost, and to train. A standard error of 0: the cost is exact."""
+    lines = ["bed,instance,seed,cost,standard_error,train_cpu_s,code"]
+    for file in sorted(BEDS.glob("*/*-*.json")):
+        if not file.name.startswith("optima"):
+            one = json.loads(file.read_text())
+            lines.append(line(file.parent.name, one["instance"], one, one["cost"], one["standard_error"]))
+    for file in sorted(CROSSING.glob("*.json")):
+        one = json.loads(file.read_text())
+        lines.append(line("random_lead_time", file.stem.rsplit("-", 2)[0], one, *one["learned"]))
+    return "\n".join([*lines, ""])
+
+
+def line(bed: str, instance: str, one: dict, cost: float, error: float) -> str:
+    cells = (
+        bed,
+        instance.replace(",", ";"),
+        one["seed"],
+        f"{cost:.8g}",
+        f"{error:.3g}",
+        f"{one['train_cpu_s']:.1f}",
+        one["code"],
+    )
+    return ",".join(map(str, cells))
 
 
 def picture(curves: dict) -> str:
@@ -123,9 +152,13 @@ def main() -> int:
     failed = [name for name in options.only or known if not run(name, known[name], bool(options.only))]
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     TARGET.write_text(page(list(known)))
+    RUNS.write_text(runs())
     if (KEPT / "convergence.json").exists():
         TARGET.with_name("convergence.svg").write_text(picture(json.loads((KEPT / "convergence.json").read_text())))
-    print(f"{TARGET.relative_to(HERE.parent)} written" + (f"; failed: {', '.join(failed)}" if failed else ""))
+    print(
+        f"{TARGET.relative_to(HERE.parent)} and {RUNS.name} written"
+        + (f"; failed: {', '.join(failed)}" if failed else "")
+    )
     return 1 if failed else 0
 
 

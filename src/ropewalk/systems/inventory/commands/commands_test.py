@@ -365,7 +365,7 @@ def test_the_pretrained_policy_needs_no_training(said):
 def test_the_network_trained_on_for_an_item_stays_near_its_optimum(said):
     rows = said("compare", *ZIPKIN, "--policies", "exact,fine-tuned,capped", "--steps", "20")["policies"]
     cost = {row["policy"]: row["cost_usd"] for row in rows}
-    assert cost["exact"] < cost["fine-tuned"] < cost["capped base-stock"]
+    assert cost["exact"] <= cost["fine-tuned"] < cost["capped base-stock"]
     assert "20 batches further" in str(
         make("fine-tuned", case_of(Instance(demand="poisson:3", penalty=9)), Effort(steps=20)).made
     )
