@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -89,7 +90,19 @@ def page(names: list[str]) -> str:
     shown = ["![cost against training time](convergence.svg)", ""] if (KEPT / "convergence.json").exists() else []
     intro = "Written by `make bench-inventory`: one item at a site, every row ours beside the anchor's. Where a row has seeds, the worst of them counts. "
     intro += "Each training is a line of [inventory-runs.csv](inventory-runs.csv). The seconds beside a command are those of its last call, which found the longer ones' instances done; what training took is in their CPU-seconds."
+    intro += f" Measured on {machine()}."
     return "\n".join(["# Inventory at one site", "", intro, "", *table, "", *shown, *parts])
+
+
+def machine() -> str:
+    """Cores and processor, as far as the system says."""
+    info = Path("/proc/cpuinfo")
+    names = (
+        [row.split(":")[1].strip() for row in info.read_text().splitlines() if row.startswith("model name")]
+        if info.exists()
+        else []
+    )
+    return f"{os.cpu_count()} cores of {names[0] if names else platform.machine()}"
 
 
 def runs() -> str:
