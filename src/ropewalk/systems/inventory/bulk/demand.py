@@ -30,13 +30,13 @@ EXCESS = 2.0  # standard errors
 
 
 class Past(NamedTuple):
-    """What the history says of one period's demand, each [N]; `periods` is what the history is worth, a number."""
+    """What the history says of one period's demand, each [N]."""
 
     mean: Array  # units
     variance: Array  # units^2, at least that of Poisson
     busy: Array  # share of the periods with demand
     lumpy: Array  # bool: periods without demand are more than the negative binomial of the two moments can explain
-    periods: float  # of equal weight, whose mean would be as uncertain
+    periods: Array  # of equal weight, whose mean would be as uncertain
 
 
 @cache
@@ -50,8 +50,7 @@ def weights(periods: int) -> tuple[Array, float]:
 def past(history: Array) -> Past:
     """[T,N] units, float32, T > 1."""
     if history.shape[1] == 1:  # a single row NumPy would sum in another order
-        mean, variance, busy, lumpy, worth = past(np.repeat(history, 2, axis=1))
-        return Past(mean[:1], variance[:1], busy[:1], lumpy[:1], worth)
+        return Past(*(column[:1] for column in past(np.repeat(history, 2, axis=1))))
     each, worth = weights(len(history))
     middle = _mean(each, history)
     off = history - middle
@@ -59,7 +58,7 @@ def past(history: Array) -> Past:
     mean, spread = middle.astype(np.float64), _mean(each, off).astype(np.float64)
     variance = np.maximum(spread * (worth / (worth - 1.0)), mean)
     busy = _mean(each, np.greater(history, 0.0, out=off)).astype(np.float64)
-    return Past(mean, variance, busy, _lumpy(mean, variance, busy, worth), worth)
+    return Past(mean, variance, busy, _lumpy(mean, variance, busy, worth), np.full_like(mean, worth))
 
 
 def _mean(each: Array, values: Array) -> Array:
@@ -90,7 +89,7 @@ def ahead(seen: Past, periods: Array) -> tuple[Law, Array]:
 
 def _with_nothing(seen: Past, rows: Array, periods: Array, mean: Array, variance: Array) -> Law:
     """The law with these moments in which nothing is as probable as the busy periods say (Jeffreys' estimate)."""
-    busy = (seen.busy[rows] * seen.periods + 0.5) / (seen.periods + 1.0)
+    busy = (seen.busy[rows] * seen.periods[rows] + 0.5) / (seen.periods[rows] + 1.0)
     none = (1.0 - busy) ** periods
     some = np.maximum(mean / (1.0 - none), 1.0)  # units, if any
     spread = np.maximum((variance + mean * mean) / (1.0 - none) - some * some, 0.0)

@@ -35,6 +35,7 @@ ORDERS = {  # the columns of a plan, after item and site
     "order_value_usd": pl.Float64,
     "stockout_probability": pl.Float32,
     "stockout_before_arrival": pl.Float32,
+    "stockout_in_cover": pl.Float32,
     "expected_units_short": pl.Float32,
     "expected_demand": pl.Float32,
     "order_up_to": pl.Float64,

@@ -17,7 +17,7 @@ from ropewalk.systems.inventory.engine.pretrained import LONGEST, Facts, Item, f
 from ropewalk.systems.inventory.rules import Levels
 
 Array = np.ndarray
-BLOCK = 2048  # rows, always: a product of another shape may be summed in another order
+BLOCK = 1024  # rows, always: a product of another shape may be summed in another order, a larger one by several threads at once
 
 
 def network(seen: Seen) -> Levels:

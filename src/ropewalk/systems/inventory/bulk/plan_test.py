@@ -98,11 +98,17 @@ def test_the_plan_agrees_with_a_slow_one_by_scipy(both):
 
 
 def test_chances_and_units_short_are_those_of_scipy(both):
-    _, lines, slow = both
+    """Where one point counts they are the law's; elsewhere at least that of the last point."""
+    table, lines, slow = both
+    one_point = (table["lead_time_periods"] + table["review_every_periods"] == 1).to_numpy()
+    assert one_point.sum() > 10
     for row, one in enumerate(slow):
         there = lines.position[row] + lines.order_units[row]
         tail = 1 - one["cdf"](math.floor(there))
-        assert lines.stockout_probability[row] == pytest.approx(tail, abs=ERROR)
+        assert lines.stockout_probability[row] >= tail - ERROR
+        if not one_point[row]:
+            continue
+        assert lines.stockout_probability[row] == lines.stockout_in_cover[row] == pytest.approx(tail, abs=ERROR)
         beyond = 1 - one["cdf"](
             there + np.arange(6_000)
         )  # E(D - s)^+ is the sum of P(D > s + k), as stock is whole here
