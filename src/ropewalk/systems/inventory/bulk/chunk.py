@@ -70,7 +70,9 @@ def chunk(frame: pl.DataFrame, found: Layout, assumed: Mapping[str, float]) -> C
     history, on_order = _grid(frame, found.history), _grid(frame, found.on_order)
     for column, grid, names in zip(LISTS, (history, on_order), (found.history, found.on_order), strict=True):
         _check_grid(sieve, column, grid, names)
-    items = Items(history.T, on_order, **_filled(numbers, assumed, frame.height))
+    terms = _filled(numbers, assumed, frame.height)
+    _check_holding(sieve, numbers, terms["holding_usd"])
+    items = Items(history.T, on_order, **terms)
     key = frame.select("item", "site" if "site" in found.others else pl.lit(KEY[1].default).alias("site"))
     if not sieve.good.all():
         keep = sieve.good
@@ -86,6 +88,16 @@ def _filled(numbers: dict[str, Array], assumed: Mapping[str, float], size: int) 
         if name in made:
             filled[name] = filled[name] * filled[share_of]
     return filled
+
+
+def _check_holding(sieve: Sieve, numbers: Mapping[str, Array], holding: Array) -> None:
+    """Set aside what costs nothing to hold: no stock of it would be too much. Such a nought is a gap in the data more often than a gift."""
+    bad = holding == 0.0
+    if bad.any():
+        told = next(name for name in ("holding_usd", "unit_cost_usd", "price_usd") if name in numbers)
+        more = "" if told == "holding_usd" else ", or holding_usd"
+        reason = f"is 0, so holding costs nothing and no stock is too much; give what it costs{more}"
+        sieve.note(bad, told, ["0"] * int(bad.sum()), reason)
 
 
 def _lengths(sieve: Sieve, found: Layout) -> None:

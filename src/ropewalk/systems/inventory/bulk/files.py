@@ -26,7 +26,7 @@ from ropewalk.systems.inventory.bulk import reasons
 from ropewalk.systems.inventory.bulk.chunk import REJECTED, ROW, chunk
 from ropewalk.systems.inventory.bulk.network import network
 from ropewalk.systems.inventory.bulk.plan import Lines, plan
-from ropewalk.systems.inventory.bulk.policy import Policy
+from ropewalk.systems.inventory.bulk.policy import NAMES, Policy
 from ropewalk.systems.inventory.bulk.table import Layout, layout
 from ropewalk.whole import hidden, whole_file
 
@@ -40,6 +40,7 @@ ORDERS = {  # the columns of a plan, after item and site
     "expected_demand": pl.Float32,
     "order_up_to": pl.Float64,
     "position": pl.Float64,
+    "policy": pl.String,
     "reason": pl.String,
 }
 PART_ROWS = 250_000  # rows of a row group of the plan
@@ -53,6 +54,7 @@ class Summary:
     planned: int
     set_aside: int  # rows
     lines: int  # with an order
+    policies: Mapping[str, int]  # rows that each policy decided
     units: float
     order_value_usd: float
     expected_to_run_out: float  # items: the sum of the probabilities
@@ -64,7 +66,14 @@ class Summary:
     def figures(self) -> dict[str, Any]:
         """For people and programs."""
         rejected = None if self.rejected is None else str(self.rejected)
-        return {**asdict(self), "target": str(self.target), "rejected": rejected, "assumed": ", ".join(self.assumed)}
+        policies = ", ".join(f"{name} {rows:,}" for name, rows in self.policies.items())
+        more = {
+            "policies": policies,
+            "target": str(self.target),
+            "rejected": rejected,
+            "assumed": ", ".join(self.assumed),
+        }
+        return {**asdict(self), **more}
 
 
 def parquet_files(address: str, target: Path) -> list[str]:
@@ -133,6 +142,7 @@ class _Worker:
         self.found, self.assumed, self.policy, self.word, self.aside = found, assumed, policy, word, aside
         self.rows, self.progress = rows, progress
         self.done = self.planned = self.lines = 0
+        self.policies = np.zeros(len(NAMES), int)
         self.sums: list[tuple[float, float, float]] = []
         self.failed: BaseException | None = None
         self._lock = Lock()
@@ -154,19 +164,24 @@ class _Worker:
             self.done += frame.height
             self.planned += key.height
             self.lines += int((lines.order_units > 0.0).sum())
+            self.policies += np.bincount(lines.policy, minlength=len(NAMES))
             self.sums.append(tuple(float(np.sum(x)) for x in (lines.order_units, value, lines.stockout_probability)))  # type: ignore[arg-type]
             self.progress(self.done, self.rows)
         return key.with_columns(self._columns(lines, value))
 
     def _columns(self, lines: Lines, value: np.ndarray) -> list[pl.Series]:
         made: dict[str, np.ndarray | pl.Series] = {**lines._asdict(), "order_value_usd": value}
-        made["reason"] = reasons.texts(lines.reason, self.word, self.found.periods)
+        made["policy"] = pl.Series(NAMES, dtype=pl.String).gather(lines.policy)
+        made["reason"] = reasons.texts(lines.reason, self.word)
         return [pl.Series(name, made[name]).cast(kind) for name, kind in ORDERS.items()]
 
     def summary(self, target: Path, rejected: Path | None) -> Summary:
         units, value, out = (math.fsum(column) for column in zip(*self.sums, strict=True))
         aside, missing = self.rows - self.planned, tuple(n for n in self.assumed if n not in self.found.others)
-        return Summary(self.rows, self.planned, aside, self.lines, units, value, out, target, rejected, missing)
+        policies = {name: count for name, count in zip(NAMES, self.policies.tolist(), strict=True) if count}
+        return Summary(
+            self.rows, self.planned, aside, self.lines, policies, units, value, out, target, rejected, missing
+        )
 
 
 def _alike(source: Sequence[str]) -> None:

@@ -90,7 +90,7 @@ def test_orders_are_whole_packs_and_reasons_stay_few_words(folder):
     assert (plan["order_units"].to_numpy() % table["pack_size"].to_numpy() == 0).all()
     assert done.lines == (plan["order_units"] > 0).sum()
     assert plan["stockout_probability"].is_between(0, 1).all()
-    assert plan["reason"].str.len_chars().max() < 80
+    assert plan["reason"].str.len_chars().max() < 100
 
 
 # -- what can not be planned --
@@ -178,6 +178,30 @@ def test_sources_and_targets_that_cannot_be_are_refused(folder):
         files.parquet_files("items.csv", Path("orders.parquet"))
 
 
+@pytest.mark.parametrize(
+    ("changes", "column", "way_out"),
+    [
+        ({"holding_usd": 0.0}, "holding_usd", "give what it costs"),
+        ({"unit_cost_usd": 0.0, "holding_usd": None}, "unit_cost_usd", "give what it costs, or holding_usd"),
+        (
+            {"price_usd": 0, "unit_cost_usd": None, "holding_usd": None},
+            "price_usd",
+            "give what it costs, or holding_usd",
+        ),
+    ],
+)
+def test_what_costs_nothing_to_hold_is_set_aside_with_the_way_out(folder, changes, column, way_out):
+    without = [name for name, value in changes.items() if value is None]
+    table, given = made(50).drop(without), {k: v for k, v in changes.items() if v is not None}
+    zero = table.with_columns(
+        *(pl.when(pl.int_range(pl.len()) == 7).then(pl.lit(v)).otherwise(k).alias(k) for k, v in given.items())
+    )
+    _, done = planned(zero)
+    (row,) = pl.read_parquet(done.rejected).select("row", "column", "value", "reason").rows()
+    assert row[:3] == (8, column, "0")
+    assert row[3] == f"is 0, so holding costs nothing and no stock is too much; {way_out}"
+
+
 # -- all or nothing --
 
 
@@ -243,6 +267,20 @@ def test_the_command_plans_counts_and_says_what_it_assumed(folder, capsys):
     assert f"{aside} rows could not be planned; why is in orders.rejected.parquet" in err
     plan = pl.read_parquet("orders.parquet")
     assert plan.height == 500 - aside
+    counts = plan["policy"].value_counts()
+    assert all(f"{name} {count}" in out for name, count in counts.iter_rows())
+    assert counts.height == 3
     assert (plan["order_units"] % 6 == 0).all()
     assert cli.main(["inventory", "orders", "--items", "items.parquet", "--out", "x.csv", "--store", "store"]) == 2
     assert "x.csv: the name must end in .parquet" in capsys.readouterr().err
+
+
+def test_an_order_line_costs_nothing_unless_somebody_says_so(folder, capsys):
+    made(300).drop("order_cost_usd").write_parquet("items.parquet")
+    assert cli.main(["inventory", "orders", "--items", "items.parquet", "--store", "store"]) == 0
+    assert "an order line 0 USD" in capsys.readouterr().err
+    assert "network" in pl.read_parquet("orders.parquet")["policy"]
+    dear = ["--set", "order_cost_usd=0.5"]
+    assert cli.main(["inventory", "orders", "--items", "items.parquet", "--store", "store", *dear]) == 0
+    assert "an order line 0.5 USD" in capsys.readouterr().err
+    assert "network" not in pl.read_parquet("orders.parquet")["policy"]

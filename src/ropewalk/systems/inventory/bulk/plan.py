@@ -49,12 +49,18 @@ class Lines(NamedTuple):
     expected_demand: Array  # units, until the next order could arrive
     order_up_to: Array  # units
     position: Array  # units on hand and due before the next order could arrive
+    policy: Array  # int32, who decided: a number of policy.NAMES
     reason: Array  # int32, a number of reasons.sentence
 
 
 def plan(items: Items, policy: Policy = network) -> Lines:
     """The lines of N items."""
-    out = Lines(*(np.empty(len(items.on_hand), np.int32 if name == "reason" else np.float64) for name in Lines._fields))
+    out = Lines(
+        *(
+            np.empty(len(items.on_hand), np.int32 if name in ("policy", "reason") else np.float64)
+            for name in Lines._fields
+        )
+    )
     for start in range(0, len(items.on_hand), BLOCK):
         rows = slice(start, start + BLOCK)
         for column, values in zip(out, _block(_seen(items, rows), policy), strict=True):
@@ -78,10 +84,10 @@ def _seen(items: Items, rows: slice) -> Seen:
 
 
 def _block(seen: Seen, policy: Policy) -> Lines:
-    levels = policy(seen)
+    levels, by = policy(seen)
     missing = np.minimum(levels.up_to - seen.position, levels.cap)
     wanted = np.where(seen.position <= levels.reorder, np.maximum(missing, 0.0), 0.0)
     units = round_order(wanted, seen.pack_size, seen.min_order)
     found = risk(seen.past, seen.on_hand, seen.on_order, units, seen.lead_time, seen.periods)
-    told = reasons.codes(wanted, units, levels.up_to, seen)
-    return Lines(units, *found, seen.expected, levels.up_to, seen.position, told)
+    told = reasons.codes(wanted, units, levels, by, seen)
+    return Lines(units, *found, seen.expected, levels.up_to, seen.position, by, told)

@@ -128,14 +128,16 @@ def _is_spread(name: str, base: str) -> bool:
 
 def defaults(config: Config) -> dict[str, float]:
     """What holds for all items where the table has no such column: the settings. Money that depends on the item is a share:
-    of the price (unit cost), of the unit cost a period (holding)."""
+    of the price (unit cost), of the unit cost a period (holding). The settings' own cost of an order line is for people who handle each; a table
+    without that column comes from a system that places orders by itself."""
+    changed = config.order_cost_usd != type(config).model_fields["order_cost_usd"].default
     return {
         "lead_time_periods": config.lead_time_periods,
         "review_every_periods": config.review_every_periods,
         "unit_cost_usd": 1.0 - config.gross_margin,
         "holding_usd": config.holding_per_year / config.periods_per_year,
         "lost_sale_usd": config.lost_sale_usd,
-        "order_cost_usd": config.order_cost_usd,
+        "order_cost_usd": config.order_cost_usd if changed else 0.0,
         "pack_size": config.pack_size,
         "min_order": config.min_order,
     }

@@ -47,5 +47,5 @@ def spread(table: pl.DataFrame) -> pl.DataFrame:
 
 ASSUMED = {
     "lead_time_periods": 2.0, "review_every_periods": 1.0, "unit_cost_usd": 0.7, "holding_usd": 0.005, "lost_sale_usd": 0.0,
-    "order_cost_usd": 0.25, "pack_size": 1.0, "min_order": 0.0,
+    "order_cost_usd": 0.0, "pack_size": 1.0, "min_order": 0.0,
 }  # fmt: skip
