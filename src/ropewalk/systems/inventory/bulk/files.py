@@ -27,7 +27,7 @@ from ropewalk.systems.inventory.bulk.chunk import REJECTED, ROW, chunk
 from ropewalk.systems.inventory.bulk.network import network
 from ropewalk.systems.inventory.bulk.plan import Lines, plan
 from ropewalk.systems.inventory.bulk.policy import NAMES, Policy
-from ropewalk.systems.inventory.bulk.table import Layout, layout
+from ropewalk.systems.inventory.bulk.table import FEWEST, Layout, layout
 from ropewalk.whole import hidden, whole_file
 
 ORDERS = {  # the columns of a plan, after item and site
@@ -110,7 +110,7 @@ def plan_files(
         heights = [int(pl.scan_parquet(name).select(pl.len()).collect().item()) for name in source]
         if not sum(heights):
             raise DataError([f"{where}: the table has the columns but no row."])
-        found = layout(scan.collect_schema(), where, lambda name: _first_length(scan, name))
+        found = layout(scan.collect_schema(), where, lambda name: _longest(scan, name))
     keys = {name: scan.collect_schema().get(name, pl.String()) for name in ("item", "site")}
     with _aside(target) as aside, whole_file(target) as part:
         worker = _Worker(found, assumed, policy, word, aside, sum(heights), progress)
@@ -195,10 +195,14 @@ def _alike(source: Sequence[str]) -> None:
             raise DataError([f"{name}: column {column} is {here}, but {there} in {source[0]}; write them alike"])
 
 
-def _first_length(scan: pl.LazyFrame, name: str) -> int | None:
-    """Of the first list that is there among the first rows."""
-    lists = scan.select(name).head(1000).collect()[name].drop_nulls()
-    return int(lists.list.len()[0]) if len(lists) else None
+def _longest(scan: pl.LazyFrame, name: str) -> int:
+    """Of the lists in a column: of the first thousand, or of all where those are too short to plan with."""
+    longest = 0
+    for rows in (scan.head(1000), scan):
+        longest = max(longest, int(rows.select(pl.col(name).list.len().max()).collect().item() or 0))
+        if longest >= FEWEST:
+            break
+    return longest
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -73,6 +74,47 @@ def test_lists_of_what_is_due_may_have_any_length(folder):
     assert planned(table)[0].equals(planned(same)[0])
 
 
+def test_new_items_are_planned_with_the_periods_that_they_have(folder):
+    """The first row too. Short lists, lists that begin with nulls and columns that do say the same, and it is what the periods alone say."""
+    table = made(ROWS, seed=4)
+    keep = np.where(np.arange(ROWS) % 7 == 0, 4 + np.arange(ROWS) % 40, 52)
+    short = table.with_columns(pl.col("demand_history").list.tail(pl.Series(keep)))
+    nulls = [pl.when(pl.Series(keep) >= k).then(f"demand_ago_{k}").alias(f"demand_ago_{k}") for k in range(1, 53)]
+    columns = spread(table).with_columns(nulls)
+    padded = short.with_columns(
+        pl.Series("demand_history", [[None] * (52 - len(h)) + h for h in short["demand_history"].to_list()])
+    )
+    plan, done = planned(short)
+    assert done.planned == ROWS
+    for other in (columns, padded, padded.with_columns(pl.col("demand_history").list.to_array(52))):
+        assert planned(other)[0].equals(plan)
+    assert planned(short, rows=11)[0].equals(plan)
+    whole, _ = planned(table)
+    old = pl.Series(keep == 52)
+    assert plan.filter(old).equals(whole.filter(old))
+    assert (plan.filter(~old)["expected_demand"] != whole.filter(~old)["expected_demand"]).mean() > 0.5
+    assert plan.filter(~old)["reason"].str.contains("no demand in 4 weeks").any()
+
+
+def test_a_gap_in_columns_is_told_as_it_stands_in_the_table(folder):
+    def put(column, row, value):
+        return pl.when(pl.int_range(pl.len()) == row).then(pl.lit(value)).otherwise(column).alias(column)
+
+    table = spread(made(50)).with_columns(pl.col("^demand_ago_.*$").cast(pl.Float64))
+    puts = (
+        put("demand_ago_52", 3, None),
+        put("demand_ago_7", 4, None),
+        put("demand_ago_52", 5, 1e12),
+        put("demand_ago_9", 6, float("nan")),
+    )
+    _, done = planned(table.with_columns(put("demand_ago_52", 3, None)))
+    assert done.set_aside == 0
+    _, done = planned(table.with_columns(puts[0], puts[1], puts[3]).with_columns(puts[2]))
+    assert pl.read_parquet(done.rejected).select("row", "column", "value", "reason").rows() == [
+        (5, "demand_ago_7", None, "is missing"), (6, "demand_ago_52", "1e+12", "is above 1e+09"), (7, "demand_ago_9", "NaN", "is not a number"),
+    ]  # fmt: skip
+
+
 def test_what_the_table_has_not_is_assumed_and_named(folder):
     table = made(100).select("item", "demand_history", "on_hand", "price_usd")
     plan, done = planned(table)
@@ -99,8 +141,12 @@ def test_orders_are_whole_packs_and_reasons_stay_few_words(folder):
 def test_bad_rows_are_set_aside_with_file_row_column_value_and_reason(folder):
     table = made(1_000)
     history = table["demand_history"].to_list()
-    history[10], history[11], history[12], history[13] = history[10][:51], None, [None, *history[12][1:]], [-3.0, *history[13][1:]]  # fmt: skip
-    history[700] = [float("nan"), *history[700][1:]]
+    history[10], history[11], history[12], history[13] = history[10][:3], None, [1.0, None, *history[12][2:]], [-3.0, *history[13][1:]]  # fmt: skip
+    history[700], history[701], history[702] = (
+        [float("nan"), *history[700][1:]],
+        [1e12, *history[701][33:]],
+        [None] * 50 + [1.0, 2.0],
+    )
     due = table["on_order"].to_list()
     due[20] = [0, -1, 0]
 
@@ -113,17 +159,18 @@ def test_bad_rows_are_set_aside_with_file_row_column_value_and_reason(folder):
         demand_history=pl.Series(history), on_order=pl.Series(due),
     ).with_columns(pl.col("min_order").cast(pl.Float64)).with_columns(put("min_order", 5, 2.5))  # fmt: skip
     plan, done = planned(bad, rows=300)
-    assert (done.rows, done.planned, done.set_aside) == (1_000, 987, 13)
+    assert (done.rows, done.planned, done.set_aside) == (1_000, 985, 15)
     aside = pl.read_parquet(done.rejected)
     assert aside.columns == ["file", "row", "item", "site", "column", "value", "reason"]
     assert set(aside["file"]) == {"items.parquet"}
     assert aside.select("row", "column", "value", "reason").rows() == [
         (1, "on_hand", "-2", "is below 0"), (2, "price_usd", None, "is missing"), (3, "pack_size", "0", "is below 1"),
         (4, "lead_time_periods", "99", "is above 52"), (5, "item", None, "is missing"),
-        (6, "min_order", "2.5", "is not a whole number"), (11, "demand_history", "51 values", "has not 52 values"),
-        (12, "demand_history", None, "is missing"), (13, "demand_history, value 1", None, "is missing"),
+        (6, "min_order", "2.5", "is not a whole number"), (11, "demand_history", "3 values", "must be 4 to 520 values"),
+        (12, "demand_history", None, "is missing"), (13, "demand_history, value 2", None, "is missing"),
         (14, "demand_history, value 1", "-3", "is below 0"), (21, "on_order, value 2", "-1", "is below 0"),
-        (701, "demand_history, value 1", None, "is missing"), (1_000, "unit_cost_usd", "inf", "is above 1e+07"),
+        (701, "demand_history, value 1", "NaN", "is not a number"), (702, "demand_history, value 1", "1e+12", "is above 1e+09"),
+        (703, "demand_history", "2 values", "must be 4 to 520 values"), (1_000, "unit_cost_usd", "inf", "is above 1e+07"),
     ]  # fmt: skip
     good = pl.Series(sorted(set(range(1_000)) - {r - 1 for r in aside["row"]}))
     assert plan.equals(planned(table[good])[0])

@@ -24,7 +24,7 @@ BLOCK = 8192  # rows
 class Items(NamedTuple):
     """N items at sites. Units and USD as floats; on hand, pipeline and terms are not negative, and review is at least 1."""
 
-    history: Array  # [N,T] or [T,N].T: units asked for, the period that just ended last
+    history: Array  # [N,T] or [T,N].T: units asked for, the period that just ended last; NaN before the item existed
     on_order: Array  # [K,N] units due in 1, 2, ... periods
     on_hand: Array  # [N] the rest too
     lead_time_periods: Array

@@ -32,7 +32,7 @@ SUREST = 0.9999  # a unit that costs nothing to hold is not stocked without end
 class Seen(NamedTuple):
     """Rows as a policy sees them. All but `history` are float64; money is in USD."""
 
-    history: Array  # [T,N] float32 units, the oldest period first
+    history: Array  # [T,N] float32 units, the oldest period first; NaN before the item existed
     past: Past
     law: Law  # of the demand until the next order could arrive
     expected: Array  # [N] units: its mean

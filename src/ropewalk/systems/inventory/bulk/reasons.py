@@ -61,7 +61,7 @@ def codes(wanted: Array, units: Array, levels: Levels, by: Array, seen: Seen) ->
     kind[rows] = np.where(by[rows] == LINE, NUMBER["no worth"], NUMBER["no level"])
     kind[none & (seen.short <= 0.0)] = NUMBER["no margin"]
     rows = np.flatnonzero(none & (seen.past.mean <= 0.0))
-    kind[rows], number[rows] = NUMBER["none sold"], len(seen.history)
+    kind[rows], number[rows] = NUMBER["none sold"], (~np.isnan(seen.history[:, rows])).sum(0)
     return ((kind * NUMBERS + TELLS[kind] * number) * LONGEST + SPANS[kind] * seen.periods.astype(np.int64)).astype(
         np.int32
     )
