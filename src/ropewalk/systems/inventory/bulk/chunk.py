@@ -14,10 +14,10 @@ import polars as pl
 from ropewalk.systems.inventory.bulk import grid
 from ropewalk.systems.inventory.bulk.plan import Items
 from ropewalk.systems.inventory.bulk.table import FEWEST, KEY, LISTS, LONGEST, NUMBERS, Layout
+from ropewalk.systems.inventory.bulk.twice import ROW
 from ropewalk.types import Column
 
 Array = np.ndarray
-ROW = "_ropewalk_row"
 FURTHEST = 104  # periods: what is due later arrives after the next order, whatever the terms
 REJECTED = {
     "row": pl.Int64,  # from 0
@@ -57,16 +57,22 @@ class Sieve:
         return pl.concat(self.lines).sort("row", maintain_order=True)
 
 
-def chunk(frame: pl.DataFrame, found: Layout, assumed: Mapping[str, float]) -> Chunk:
-    """The rows of `frame`, which has the columns of the layout and ROW; `assumed`: as table.defaults makes it."""
+def chunk(
+    frame: pl.DataFrame, found: Layout, assumed: Mapping[str, float], again: tuple[Array, list[str]] | None = None
+) -> Chunk:
+    """The rows of `frame`, which has the columns of the layout and ROW; `assumed`: as table.defaults makes it; `again`: which rows
+    were there before, bool [N], and where each of those was."""
     sieve = Sieve(frame)
+    if again is not None and len(again[1]):
+        reasons = [f"is there already, with this site: {place}" for place in again[1]]
+        sieve.note(again[0], "item", frame["item"].filter(again[0]).cast(pl.String).to_list(), reasons)
     _lengths(sieve, found)
     if not sieve.good.all():
         frame = frame.filter(sieve.good)
         sieve = Sieve(frame, sieve.lines)
     for column in KEY:
-        if column.name in found.others and (bad := frame[column.name].is_null().to_numpy()).any():
-            sieve.note(bad, column.name, [None] * int(bad.sum()), "is missing")
+        if column.name in found.others:
+            _check_key(sieve, column, frame[column.name])
     numbers = {c.name: _checked(sieve, c, frame[c.name]) for c in NUMBERS if c.name in found.others}
     history, begin = grid.history(frame, found.history)
     on_order = grid.ahead(frame, found.on_order, FURTHEST)
@@ -128,6 +134,15 @@ def _note_sizes(sieve: Sieve, sizes: Array, bad: Array) -> None:
     if bad.any():
         told = [f"{n} values" for n in sizes[bad].tolist()]
         sieve.note(bad, grid.HISTORY, told, f"must be {FEWEST} to {LONGEST} values")
+
+
+def _check_key(sieve: Sieve, column: Column, key: pl.Series) -> None:
+    bad = key.is_null().to_numpy()
+    if key.dtype == pl.String:
+        bad = bad | (key == "").fill_null(False).to_numpy()
+    if bad.any():
+        given = key.filter(bad).to_list()
+        sieve.note(bad, column.name, given, ["is missing" if value is None else "is empty" for value in given])
 
 
 def _checked(sieve: Sieve, column: Column, series: pl.Series) -> Array:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ropewalk.errors import DataError
-from ropewalk.systems.inventory.bulk import files, table
+from ropewalk.systems.inventory.bulk import files, source, table
 
 
 def write_orders(desk: Any, items: str, out: str) -> int:
@@ -14,9 +14,9 @@ def write_orders(desk: Any, items: str, out: str) -> int:
     target, assumed = Path(out), table.defaults(desk.config)
     if target.suffix.lower() != ".parquet":
         raise DataError([f"{out}: the name must end in .parquet"])
-    source = files.parquet_files(items, target)
+    names = source.parquet_files(items, target)
     found = files.plan_files(
-        source, target, assumed, word=desk.config.period, where=items,
+        names, target, assumed, word=desk.config.period, where=items,
         progress=lambda done, rows: desk.job.progress("rows planned", done, rows),
     )  # fmt: skip
     told = table.said(assumed, found.assumed, desk.config.period, desk.config.currency)

@@ -13,6 +13,7 @@ import pytest
 from ropewalk import cli
 from ropewalk.errors import DataError, MissingError
 from ropewalk.systems.inventory.bulk import files
+from ropewalk.systems.inventory.bulk.source import parquet_files
 from ropewalk.systems.inventory.bulk.toys import ASSUMED, made, spread
 
 ROWS = 3_000
@@ -61,8 +62,8 @@ def test_the_plan_does_not_depend_on_files_and_row_groups(folder):
     for n, start in enumerate((0, 5, 1_900)):
         columns = table.columns[:: -1 if n == 1 else 1]  # in any order
         table[start : (5, 1_900, ROWS)[n]].select(columns).write_parquet(folder / "parts" / f"{n}.parquet")
-    source = files.parquet_files("parts", Path("orders.parquet"))
-    again = files.plan_files(source, Path("orders.parquet"), ASSUMED, word="week")
+    names = parquet_files("parts", Path("orders.parquet"))
+    again = files.plan_files(names, Path("orders.parquet"), ASSUMED, word="week")
     assert pl.read_parquet("orders.parquet").equals(plan)
     assert (again.lines, again.units) == (done.lines, done.units)
     assert again.order_value_usd == pytest.approx(plan["order_value_usd"].sum())
@@ -212,17 +213,50 @@ def test_sources_and_targets_that_cannot_be_are_refused(folder):
     with pytest.raises(DataError, match=r"torn.parquet: it can not be read: .* Was it written to the end\?"):
         files.plan_files(["torn.parquet"], Path("orders.parquet"), ASSUMED)
     with pytest.raises(DataError, match="holds the items; give the plan another name"):
-        files.parquet_files("items.parquet", Path("items.parquet"))
+        parquet_files("items.parquet", Path("items.parquet"))
     with pytest.raises(DataError, match="lies in the folder"):
-        files.parquet_files(".", Path("orders.parquet"))
+        parquet_files(".", Path("orders.parquet"))
     with pytest.raises(MissingError, match=r"Did you mean 'items.parquet'"):
-        files.parquet_files("item.parquet", Path("orders.parquet"))
+        parquet_files("item.parquet", Path("orders.parquet"))
     made(20).with_columns(pl.col("pack_size").cast(pl.String)).write_parquet("other.parquet")
     with pytest.raises(DataError, match=r"other.parquet: column pack_size is String, but Int64 in items.parquet"):
         files.plan_files(["items.parquet", "other.parquet"], Path("orders.parquet"), ASSUMED)
+    made(20).drop("holding_usd").write_parquet("items.parquet")
+    with pytest.raises(DataError, match=r"no column holding_usd, and holding_per_year is 0"):
+        files.plan_files(["items.parquet"], Path("orders.parquet"), {**ASSUMED, "holding_usd": 0.0})
     Path("items.csv").write_text("item\n1\n")
     with pytest.raises(DataError, match=r"items.csv: the items must be Parquet"):
-        files.parquet_files("items.csv", Path("orders.parquet"))
+        parquet_files("items.csv", Path("orders.parquet"))
+
+
+def test_an_item_at_a_site_that_is_there_twice_is_set_aside_with_the_place_of_the_first(folder):
+    table, other = made(900, seed=1), made(50, seed=2)
+    (folder / "parts").mkdir()
+    table.write_parquet("parts/a.parquet", row_group_size=100)
+    pl.concat([other[:10], table[7:9], other, table[7:8].with_columns(site=pl.lit("east"))]).write_parquet(
+        "parts/b.parquet"
+    )
+    done = files.plan_files(parquet_files("parts", Path("orders.parquet")), Path("orders.parquet"), ASSUMED)
+    aside = pl.read_parquet(done.rejected)
+    assert (done.set_aside, aside.height) == (12, 12)
+    assert set(aside["file"]) == {"parts/b.parquet"}
+    assert aside.select("row", "column", "value", "reason").rows()[:3] == [
+        (11, "item", "1-00007", "is there already, with this site: row 8 of parts/a.parquet"),
+        (12, "item", "1-00008", "is there already, with this site: row 9 of parts/a.parquet"),
+        (13, "item", "2-00000", "is there already, with this site: row 1 of parts/b.parquet"),
+    ]
+    plan = pl.read_parquet("orders.parquet")
+    assert plan.select("item", "site").is_unique().all()
+    assert plan.height == 900 + 50 + 1
+
+
+def test_a_key_that_says_nothing_is_refused(folder):
+    table = made(20).with_columns(item=pl.Series(["", None, "", *(f"i{n}" for n in range(17))]))
+    table = table.with_columns(site=pl.Series([*["north"] * 19, ""]))
+    _, done = planned(table)
+    assert pl.read_parquet(done.rejected).select("row", "column", "value", "reason").rows() == [
+        (1, "item", "", "is empty"), (2, "item", None, "is missing"), (3, "item", "", "is empty"), (20, "site", "", "is empty"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -272,6 +306,7 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from ropewalk.systems.inventory.bulk import files
+from ropewalk.systems.inventory.bulk.source import parquet_files
 from ropewalk.systems.inventory.bulk.toys import ASSUMED
 
 def slow(seen):

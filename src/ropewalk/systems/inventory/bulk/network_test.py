@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from ropewalk.systems.inventory.bulk.chunk import ROW, chunk
+from ropewalk.systems.inventory.bulk.chunk import chunk
 from ropewalk.systems.inventory.bulk.network import items, network
 from ropewalk.systems.inventory.bulk.plan import Items, _seen, plan
 from ropewalk.systems.inventory.bulk.policy import NETWORK, base_stock
 from ropewalk.systems.inventory.bulk.table import layout
 from ropewalk.systems.inventory.bulk.toys import ASSUMED, made
+from ropewalk.systems.inventory.bulk.twice import ROW
 from ropewalk.systems.inventory.engine.pretrained import LONGEST, load
 
 

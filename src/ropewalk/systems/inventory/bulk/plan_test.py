@@ -9,12 +9,13 @@ import pytest
 from scipy import stats
 
 from ropewalk.systems.inventory.bulk import reasons
-from ropewalk.systems.inventory.bulk.chunk import ROW, chunk
+from ropewalk.systems.inventory.bulk.chunk import chunk
 from ropewalk.systems.inventory.bulk.law import ERROR
 from ropewalk.systems.inventory.bulk.plan import BLOCK, Items, plan
 from ropewalk.systems.inventory.bulk.policy import NAMES, base_stock, of_units
 from ropewalk.systems.inventory.bulk.table import layout
 from ropewalk.systems.inventory.bulk.toys import ASSUMED, made
+from ropewalk.systems.inventory.bulk.twice import ROW
 
 
 def items_of(table):

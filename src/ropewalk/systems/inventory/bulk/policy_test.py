@@ -5,12 +5,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ropewalk.systems.inventory.bulk.chunk import ROW, chunk
+from ropewalk.systems.inventory.bulk.chunk import chunk
 from ropewalk.systems.inventory.bulk.law import negative_binomial
 from ropewalk.systems.inventory.bulk.plan import plan
 from ropewalk.systems.inventory.bulk.policy import base_stock, lost_sales_ratio, quantile
 from ropewalk.systems.inventory.bulk.table import layout
 from ropewalk.systems.inventory.bulk.toys import ASSUMED, made
+from ropewalk.systems.inventory.bulk.twice import ROW
 
 
 def cost(levels, demand, lead, review, short):
