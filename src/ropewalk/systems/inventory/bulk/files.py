@@ -25,6 +25,7 @@ from ropewalk.systems.inventory.bulk.network import network
 from ropewalk.systems.inventory.bulk.plan import Lines, plan
 from ropewalk.systems.inventory.bulk.policy import NAMES, Policy
 from ropewalk.systems.inventory.bulk.source import Source, explained, opened
+from ropewalk.systems.inventory.bulk.stopping import stoppable
 from ropewalk.systems.inventory.bulk.twice import ROW, Twice, twice
 from ropewalk.whole import hidden, whole_file
 
@@ -95,10 +96,14 @@ def plan_files(
             again = twice(table.scan, [name for name in keys if name in schema])
         worker = _Worker(table, assumed, policy, word, aside, again, progress)
         rows = table.scan.with_row_index(ROW).select(ROW, *table.layout.columns)
-        with explained(where, lambda: worker.failed):
+
+        def write() -> None:
             rows.map_batches(worker, schema={**keys, **ORDERS}, streamable=True).sink_parquet(
                 part, compression="zstd", compression_level=1, row_group_size=PART_ROWS, maintain_order=True
             )
+
+        with explained(where, lambda: worker.failed):
+            stoppable(write, worker.stop)
         rejected = _rejected(aside, target, table)
         if rejected is not None and not worker.planned:
             first = pl.scan_parquet(rejected).head(1).collect().row(0, named=True)
@@ -129,10 +134,16 @@ class _Worker:
 
     def __call__(self, frame: pl.DataFrame) -> pl.DataFrame:
         try:
+            if self.failed is not None:
+                raise self.failed
             return self._planned(frame)
         except BaseException as error:  # Polars would tell a traceback
             self.failed = self.failed or error
             raise
+
+    def stop(self) -> None:
+        """No further chunk."""
+        self.failed = self.failed or RuntimeError("stopped")
 
     def _planned(self, frame: pl.DataFrame) -> pl.DataFrame:
         key, items, rejected = chunk(frame, self.table.layout, self.assumed, self._twice(frame))
