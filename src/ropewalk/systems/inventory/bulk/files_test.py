@@ -137,3 +137,10 @@ def test_an_order_line_costs_nothing_unless_somebody_says_so(folder, capsys):
     assert cli.main(["inventory", "orders", "--items", "items.parquet", "--store", "store", *dear]) == 0
     assert "an order line 0.5 USD" in capsys.readouterr().err
     assert "network" not in pl.read_parquet("orders.parquet")["policy"]
+
+
+def test_the_command_leaves_its_plan_and_nothing_else(folder, monkeypatch):
+    monkeypatch.delenv("ROPEWALK_STORE", raising=False)
+    made(20).write_parquet("items.parquet")
+    assert cli.main(["inventory", "orders", "--items", "items.parquet", "--quiet"]) == 0
+    assert sorted(p.name for p in folder.iterdir()) == ["items.parquet", "orders.parquet"]

@@ -101,4 +101,4 @@ def test_a_stopped_plan_leaves_nothing_and_says_so(folder, number):
         _, err = child.communicate(timeout=10)
     assert child.returncode == 130
     assert err.strip() == "ropewalk: interrupted: nothing is half-written"
-    assert sorted(p.name for p in folder.iterdir()) == ["items.parquet", "store"]
+    assert sorted(p.name for p in folder.iterdir()) == ["items.parquet"]
