@@ -18,7 +18,7 @@ from ropewalk.systems.inventory.bulk.stockout import risk
 from ropewalk.systems.inventory.rules import round_order
 
 Array = np.ndarray
-BLOCK = 8192  # rows
+BLOCK = 16_384  # rows
 
 
 class Items(NamedTuple):
