@@ -75,6 +75,8 @@ def in_source(
 
 
 def _lists(lists: pl.Series, late: bool) -> Grid:
+    if not len(lists):
+        return Grid(np.zeros((0, 0), np.float32), None)
     if isinstance(lists.dtype, pl.List):
         sizes = lists.list.len()
         width = int(sizes.max() or 0)  # type: ignore[arg-type]

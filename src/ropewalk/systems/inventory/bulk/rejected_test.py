@@ -147,6 +147,13 @@ def test_an_item_at_a_site_that_is_there_twice_is_set_aside_with_the_place_of_th
     assert plan.height == 900 + 50 + 1
 
 
+def test_all_of_a_table_may_be_there_twice(folder):
+    table = made(60)
+    plan, done = planned(pl.concat([table, table]), rows=60)
+    assert (done.planned, done.set_aside) == (60, 60)
+    assert plan.equals(planned(table)[0])
+
+
 def test_a_key_that_says_nothing_is_refused(folder):
     table = made(20).with_columns(item=pl.Series(["", None, "", *(f"i{n}" for n in range(17))]))
     table = table.with_columns(site=pl.Series([*["north"] * 19, ""]))
