@@ -109,14 +109,16 @@ def test_orders_are_whole_packs_and_reasons_stay_few_words(folder):
 
 
 def test_the_command_plans_counts_and_says_what_it_assumed(folder, capsys):
-    table = made(500).drop("holding_usd", "pack_size").with_columns(on_hand=pl.col("on_hand") - 1.0)
+    table = (
+        made(500).drop("holding_usd", "pack_size", "review_every_periods").with_columns(on_hand=pl.col("on_hand") - 1.0)
+    )
     table.write_parquet("items.parquet")
     code = cli.main(["inventory", "orders", "--items", "items.parquet", "--store", "store", "--set", "pack_size=6"])
     out, err = capsys.readouterr()
     aside = int((table["on_hand"] < 0).sum())
     assert code == 0
     assert f"set aside: {aside}" in out
-    assert "holding 0.48 % of the unit cost a week, packs of 6" in err
+    assert "an order every week, holding 0.48 % of the unit cost a week, packs of 6" in err
     assert f"{aside} rows could not be planned; why is in orders.rejected.parquet" in err
     plan = pl.read_parquet("orders.parquet")
     assert plan.height == 500 - aside

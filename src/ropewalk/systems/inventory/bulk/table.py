@@ -152,11 +152,12 @@ def defaults(config: Config) -> dict[str, float]:
 
 def said(assumed: Mapping[str, float], names: Sequence[str], word: str, currency: str) -> str:
     """The assumed ones of these columns, for people."""
+    lead, review = assumed["lead_time_periods"], assumed["review_every_periods"]
     told = {
         "unit_cost_usd": f"unit cost {100 * assumed['unit_cost_usd']:g} % of the price",
         "holding_usd": f"holding {100 * assumed['holding_usd']:.2g} % of the unit cost a {word}",
-        "lead_time_periods": f"lead time {assumed['lead_time_periods']:g} {word}s",
-        "review_every_periods": f"an order every {assumed['review_every_periods']:g} {word}s",
+        "lead_time_periods": f"lead time {lead:g} {word}{'s' * (lead != 1)}",
+        "review_every_periods": f"an order every {word}" if review == 1 else f"an order every {review:g} {word}s",
         "lost_sale_usd": f"goodwill {assumed['lost_sale_usd']:g} {currency} a lost sale",
         "order_cost_usd": f"an order line {assumed['order_cost_usd']:g} {currency}",
         "pack_size": f"packs of {assumed['pack_size']:g}",
