@@ -16,7 +16,6 @@ table = pl.DataFrame(
         "on_hand": rng.poisson(2.0 * rate),
         "lead_time_periods": rng.integers(1, 7, items),
         "price_usd": np.exp(rng.normal(1.5, 0.8, items)).round(2),
-        "order_cost_usd": np.zeros(items),
     }
 )
 table.write_parquet("items.parquet", row_group_size=100_000)

@@ -24,7 +24,7 @@ from ropewalk import config as configs
 from ropewalk.errors import MissingError
 from ropewalk.lifecycle import inspect
 from ropewalk.lifecycle.lane import Console, Lane, doubting
-from ropewalk.store import GcReport, open_store
+from ropewalk.store import GcReport, is_new, open_store
 from ropewalk.types import Bench, Dataset, Finding, Job, Plan, Release, Report, Run, System
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ class Desk:
 def desk(
     system: str | System[Any], show: Callable[[Mapping[str, Any]], None] = lambda _: None, **options: Unpack[Options]
 ) -> Iterator[Desk]:
-    """A desk for a system's command. Its settings are those that the live release was trained with, changed by the options.
+    """A desk for a system's command. Its settings are those that the live release was trained with, changed by the options. It keeps nothing,
+    so where there is no store yet, none is made.
 
     with desk("inventory") as d: system.commands["actuals"](d, sales="newer.csv")
     """
@@ -103,6 +104,8 @@ def desk(
 
     found = catalogue.find(system) if isinstance(system, str) else system
     where: Any = {key: value for key, value in options.items() if key not in ("config", "sets", "settings")}
+    if is_new(options.get("store"), options.get("index")):
+        where["store"] = "memory://"
     with place(found, **where) as p:
         live = None if options.get("small") else releases.current(found, p.lane, "live")
         trained = records.need(p.lane.store, live.run, "run").body["config"] if live else None

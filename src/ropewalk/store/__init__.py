@@ -21,7 +21,7 @@ from ropewalk.store.records import Move, Record
 from ropewalk.store.sessions import Lease
 from ropewalk.store.store import Store
 
-__all__ = ["open_store", "Store", "Record", "Move", "Lease", "GcReport"]
+__all__ = ["open_store", "is_new", "Store", "Record", "Move", "Lease", "GcReport"]
 
 DEFAULT = ".ropewalk"
 
@@ -45,16 +45,30 @@ def open_store(url: str | os.PathLike[str] | None = None, index: str | None = No
     (ROPEWALK_INDEX, or by default `index.sqlite` in the store's local folder, which for blobs on S3 is ROPEWALK_LOCAL
     or a folder under `.ropewalk`).
     """
-    text = os.fspath(url if url is not None else os.environ.get("ROPEWALK_STORE") or DEFAULT)
-    index = index or os.environ.get("ROPEWALK_INDEX") or None
+    text, index = _address(url), index or os.environ.get("ROPEWALK_INDEX") or None
     if text.startswith("memory://"):
         return _in_memory(index)
     if text.startswith("s3://"):
         return _on_s3("s3://" + text[5:].strip("/"), index)
     if "://" in text and not text.startswith("file://"):
         raise StoreError(f"the store {text!r} is neither a folder, nor file://, s3:// nor memory://.")
-    root = Path(text.removeprefix("file://")).expanduser().absolute()
+    root = _folder(text)
     return Store(str(root), root, Folder(root), open_index(index or root / "index.sqlite"))
+
+
+def is_new(url: str | os.PathLike[str] | None = None, index: str | None = None) -> bool:
+    """Whether opening would make a folder for a store that holds nothing yet."""
+    text = _address(url)
+    elsewhere = "://" in text and not text.startswith("file://")
+    return not (elsewhere or index or os.environ.get("ROPEWALK_INDEX") or _folder(text).exists())
+
+
+def _address(url: str | os.PathLike[str] | None) -> str:
+    return os.fspath(url if url is not None else os.environ.get("ROPEWALK_STORE") or DEFAULT)
+
+
+def _folder(text: str) -> Path:
+    return Path(text.removeprefix("file://")).expanduser().absolute()
 
 
 def _in_memory(index: str | None) -> Store:

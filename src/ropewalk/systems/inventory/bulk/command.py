@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ropewalk.errors import DataError
-from ropewalk.systems.inventory.bulk import files, table
+from ropewalk.systems.inventory.bulk import files, source, table
+from ropewalk.systems.inventory.bulk.stopping import terminable
 
 
 def write_orders(desk: Any, items: str, out: str) -> int:
@@ -14,11 +15,12 @@ def write_orders(desk: Any, items: str, out: str) -> int:
     target, assumed = Path(out), table.defaults(desk.config)
     if target.suffix.lower() != ".parquet":
         raise DataError([f"{out}: the name must end in .parquet"])
-    source = files.parquet_files(items, target)
-    found = files.plan_files(
-        source, target, assumed, word=desk.config.period, where=items,
-        progress=lambda done, rows: desk.job.progress("rows planned", done, rows),
-    )  # fmt: skip
+    names = source.parquet_files(items, target)
+    with terminable():
+        found = files.plan_files(
+            names, target, assumed, word=desk.config.period, where=items,
+            progress=lambda done, rows: desk.job.progress("rows planned", done, rows),
+        )  # fmt: skip
     told = table.said(assumed, found.assumed, desk.config.period, desk.config.currency)
     if told:
         desk.job.note(f"not in the table, so the same for all items: {told}")

@@ -11,6 +11,7 @@ Beaumont, Int. J. of Forecasting 28(2), 2012.
 What it does not know: seasons, promotions, days out of stock (a zero is a zero).
 
 Letters: T periods, N rows. History is [T,N], the oldest period first, so that no sum depends on how rows are batched.
+New items have fewer periods: weights are by age, so that they are the same beside older items.
 """
 
 from __future__ import annotations
@@ -26,39 +27,48 @@ Array = np.ndarray
 HALF_LIFE = (
     13.0  # periods, a quarter of weeks: 8 costs 1 % less on the demo's items, no weights 1 % less where nothing drifts
 )
+LONGEST = 520  # periods
 EXCESS = 2.0  # standard errors
 
 
 class Past(NamedTuple):
-    """What the history says of one period's demand, each [N]; `periods` is what the history is worth, a number."""
+    """What the history says of one period's demand, each [N]."""
 
     mean: Array  # units
     variance: Array  # units^2, at least that of Poisson
     busy: Array  # share of the periods with demand
     lumpy: Array  # bool: periods without demand are more than the negative binomial of the two moments can explain
-    periods: float  # of equal weight, whose mean would be as uncertain
+    periods: Array  # of equal weight, whose mean would be as uncertain
 
 
 @cache
-def weights(periods: int) -> tuple[Array, float]:
-    """[T] float32, sum 1, the oldest first; and the number of equally weighted periods that they are worth."""
-    each = 0.5 ** (np.arange(periods)[::-1] / HALF_LIFE)
-    each /= each.sum()
-    return each.astype(np.float32), float(1.0 / (each * each).sum())
+def weights() -> tuple[Array, Array, Array]:
+    """[LONGEST + 1] by age in periods: the weight, float32; by how many periods there are: one over the sum of their weights, float32, and the
+    number of equally weighted periods that they are worth."""
+    each = 0.5 ** (np.arange(LONGEST + 1) / HALF_LIFE)
+    total, squares = (np.concatenate([[1.0], np.cumsum(column[:-1])]) for column in (each, each * each))
+    return each.astype(np.float32), (1.0 / total).astype(np.float32), total * total / squares
 
 
 def past(history: Array) -> Past:
-    """[T,N] units, float32, T > 1."""
+    """[T,N] units, float32, T > 1; NaN before an item existed. Of more than LONGEST periods the last ones count."""
+    history = history[-LONGEST:]
     if history.shape[1] == 1:  # a single row NumPy would sum in another order
-        mean, variance, busy, lumpy, worth = past(np.repeat(history, 2, axis=1))
-        return Past(mean[:1], variance[:1], busy[:1], lumpy[:1], worth)
-    each, worth = weights(len(history))
-    middle = _mean(each, history)
+        return Past(*(column[:1] for column in past(np.repeat(history, 2, axis=1))))
+    there, known = None, np.full(history.shape[1], len(history))
+    if np.isnan(history[0]).any():
+        there = ~np.isnan(history)
+        known, history = there.sum(0), np.where(there, history, np.float32(0.0))
+    by_age, scales, worths = weights()
+    each, scale, worth = by_age[: len(history)][::-1].copy(), scales[known], worths[known]
+    middle = _mean(each, history) * scale
     off = history - middle
     off *= off
-    mean, spread = middle.astype(np.float64), _mean(each, off).astype(np.float64)
+    if there is not None:
+        off *= there
+    mean, spread = middle.astype(np.float64), (_mean(each, off) * scale).astype(np.float64)
     variance = np.maximum(spread * (worth / (worth - 1.0)), mean)
-    busy = _mean(each, np.greater(history, 0.0, out=off)).astype(np.float64)
+    busy = (_mean(each, np.greater(history, 0.0, out=off)) * scale).astype(np.float64)
     return Past(mean, variance, busy, _lumpy(mean, variance, busy, worth), worth)
 
 
@@ -90,7 +100,7 @@ def ahead(seen: Past, periods: Array) -> tuple[Law, Array]:
 
 def _with_nothing(seen: Past, rows: Array, periods: Array, mean: Array, variance: Array) -> Law:
     """The law with these moments in which nothing is as probable as the busy periods say (Jeffreys' estimate)."""
-    busy = (seen.busy[rows] * seen.periods + 0.5) / (seen.periods + 1.0)
+    busy = (seen.busy[rows] * seen.periods[rows] + 0.5) / (seen.periods[rows] + 1.0)
     none = (1.0 - busy) ** periods
     some = np.maximum(mean / (1.0 - none), 1.0)  # units, if any
     spread = np.maximum((variance + mean * mean) / (1.0 - none) - some * some, 0.0)

@@ -68,3 +68,15 @@ def test_no_demand_is_no_demand():
     law, mean = ahead(past(np.zeros((WEEKS, 3), np.float32)), np.array([1.0, 4.0, 50.0]))
     assert mean.tolist() == [0.0] * 3
     assert exceeding(law, np.zeros(3))[0] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_new_item_is_what_its_periods_say_alone_and_beside_older_ones():
+    demand = history(made(7, 1.0, 4.0)[:9])
+    young = demand.copy()
+    young[:40, ::2] = np.nan
+    beside, alone, old = past(young), past(np.ascontiguousarray(demand[40:])), past(demand)
+    for one, other, whole in zip(beside, alone, old, strict=True):
+        np.testing.assert_array_equal(one[::2], other[::2])
+        np.testing.assert_array_equal(one[1::2], whole[1::2])
+    assert (beside.periods[::2] < 12.0).all()
+    np.testing.assert_array_equal(past(young[:, :1]).mean, beside.mean[:1])

@@ -1,9 +1,7 @@
 """Parquet to Parquet: read, planned and written in chunks on all threads of Polars, so that memory does not grow with the file.
 
 The plan is written beside its target and renamed when it is whole: killed or failed, nothing half-written is visible. Rows
-that cannot be planned are set aside in a file of their own beside it.
-
-What it does not know: an item at a site that is there twice gets two lines.
+that cannot be planned, and those whose item and site stood in an earlier row, are set aside in a file of their own beside it.
 """
 
 from __future__ import annotations
@@ -21,13 +19,14 @@ import numpy as np
 import polars as pl
 
 from ropewalk.errors import DataError
-from ropewalk.spine.data import sources
 from ropewalk.systems.inventory.bulk import reasons
-from ropewalk.systems.inventory.bulk.chunk import REJECTED, ROW, chunk
+from ropewalk.systems.inventory.bulk.chunk import REJECTED, chunk
 from ropewalk.systems.inventory.bulk.network import network
 from ropewalk.systems.inventory.bulk.plan import Lines, plan
-from ropewalk.systems.inventory.bulk.policy import Policy
-from ropewalk.systems.inventory.bulk.table import Layout, layout
+from ropewalk.systems.inventory.bulk.policy import NAMES, Policy
+from ropewalk.systems.inventory.bulk.source import Source, explained, opened
+from ropewalk.systems.inventory.bulk.stopping import stoppable
+from ropewalk.systems.inventory.bulk.twice import ROW, Twice, twice
 from ropewalk.whole import hidden, whole_file
 
 ORDERS = {  # the columns of a plan, after item and site
@@ -35,10 +34,12 @@ ORDERS = {  # the columns of a plan, after item and site
     "order_value_usd": pl.Float64,
     "stockout_probability": pl.Float32,
     "stockout_before_arrival": pl.Float32,
+    "stockout_in_cover": pl.Float32,
     "expected_units_short": pl.Float32,
     "expected_demand": pl.Float32,
     "order_up_to": pl.Float64,
     "position": pl.Float64,
+    "policy": pl.String,
     "reason": pl.String,
 }
 PART_ROWS = 250_000  # rows of a row group of the plan
@@ -52,6 +53,7 @@ class Summary:
     planned: int
     set_aside: int  # rows
     lines: int  # with an order
+    policies: Mapping[str, int]  # rows that each policy decided
     units: float
     order_value_usd: float
     expected_to_run_out: float  # items: the sum of the probabilities
@@ -63,22 +65,14 @@ class Summary:
     def figures(self) -> dict[str, Any]:
         """For people and programs."""
         rejected = None if self.rejected is None else str(self.rejected)
-        return {**asdict(self), "target": str(self.target), "rejected": rejected, "assumed": ", ".join(self.assumed)}
-
-
-def parquet_files(address: str, target: Path) -> list[str]:
-    """The Parquet files of a file or folder. DataError where there is something else, or the plan would be among them."""
-    found = sources.files(address)
-    other = next((name for name in found if not name.lower().endswith(".parquet")), None)
-    if other is not None:
-        raise DataError([f"{other}: the items must be Parquet; polars.read_csv(...).write_parquet(...) makes it"])
-    if any(Path(name).resolve().parent == target.resolve().parent for name in found) and Path(address).is_dir():
-        raise DataError(
-            [f"{target}: lies in the folder {address}, where it would be read as items; choose another place"]
-        )
-    if any(Path(name).resolve() == target.resolve() for name in found):
-        raise DataError([f"{target}: holds the items; give the plan another name"])
-    return found
+        policies = ", ".join(f"{name} {rows:,}" for name, rows in self.policies.items())
+        more = {
+            "policies": policies,
+            "target": str(self.target),
+            "rejected": rejected,
+            "assumed": ", ".join(self.assumed),
+        }
+        return {**asdict(self), **more}
 
 
 def plan_files(
@@ -94,22 +88,23 @@ def plan_files(
     """Plan every row of Parquet files with the same columns. `assumed`: as table.defaults makes it; `where`: what sentences
     call the files."""
     where = where or source[0]
-    with _explained(where):
-        _alike(source)
-        scan = pl.scan_parquet(list(source))
-        heights = [int(pl.scan_parquet(name).select(pl.len()).collect().item()) for name in source]
-        if not sum(heights):
-            raise DataError([f"{where}: the table has the columns but no row."])
-        found = layout(scan.collect_schema(), where, lambda name: _first_length(scan, name))
-    keys = {name: scan.collect_schema().get(name, pl.String()) for name in ("item", "site")}
+    table = opened(source, where, assumed)
+    schema = table.scan.collect_schema()
+    keys = {name: schema.get(name, pl.String()) for name in ("item", "site")}
     with _aside(target) as aside, whole_file(target) as part:
-        worker = _Worker(found, assumed, policy, word, aside, sum(heights), progress)
-        rows = scan.with_row_index(ROW).select(ROW, *found.columns)
-        with _explained(where, worker):
+        with explained(where):
+            again = twice(table.scan, [name for name in keys if name in schema])
+        worker = _Worker(table, assumed, policy, word, aside, again, progress)
+        rows = table.scan.with_row_index(ROW).select(ROW, *table.layout.columns)
+
+        def write() -> None:
             rows.map_batches(worker, schema={**keys, **ORDERS}, streamable=True).sink_parquet(
                 part, compression="zstd", compression_level=1, row_group_size=PART_ROWS, maintain_order=True
             )
-        rejected = _rejected(aside, target, source, heights)
+
+        with explained(where, lambda: worker.failed):
+            stoppable(write, worker.stop)
+        rejected = _rejected(aside, target, table)
         if rejected is not None and not worker.planned:
             first = pl.scan_parquet(rejected).head(1).collect().row(0, named=True)
             raise DataError([_nothing_left(where, rejected, first)])
@@ -121,30 +116,37 @@ class _Worker:
 
     def __init__(
         self,
-        found: Layout,
+        table: Source,
         assumed: Mapping[str, float],
         policy: Policy,
         word: str,
         aside: Path,
-        rows: int,
+        again: Twice,
         progress: Callable[[int, int], None],
     ) -> None:
-        self.found, self.assumed, self.policy, self.word, self.aside = found, assumed, policy, word, aside
-        self.rows, self.progress = rows, progress
+        self.table, self.assumed, self.policy, self.word, self.aside = table, assumed, policy, word, aside
+        self.again, self.progress = again, progress
         self.done = self.planned = self.lines = 0
+        self.policies = np.zeros(len(NAMES), int)
         self.sums: list[tuple[float, float, float]] = []
         self.failed: BaseException | None = None
         self._lock = Lock()
 
     def __call__(self, frame: pl.DataFrame) -> pl.DataFrame:
         try:
+            if self.failed is not None:
+                raise self.failed
             return self._planned(frame)
         except BaseException as error:  # Polars would tell a traceback
             self.failed = self.failed or error
             raise
 
+    def stop(self) -> None:
+        """No further chunk."""
+        self.failed = self.failed or RuntimeError("stopped")
+
     def _planned(self, frame: pl.DataFrame) -> pl.DataFrame:
-        key, items, rejected = chunk(frame, self.found, self.assumed)
+        key, items, rejected = chunk(frame, self.table.layout, self.assumed, self._twice(frame))
         lines = plan(items, self.policy)
         value = lines.order_units * items.unit_cost_usd
         if rejected.height:
@@ -153,36 +155,29 @@ class _Worker:
             self.done += frame.height
             self.planned += key.height
             self.lines += int((lines.order_units > 0.0).sum())
+            self.policies += np.bincount(lines.policy, minlength=len(NAMES))
             self.sums.append(tuple(float(np.sum(x)) for x in (lines.order_units, value, lines.stockout_probability)))  # type: ignore[arg-type]
-            self.progress(self.done, self.rows)
+            self.progress(self.done, self.table.rows)
         return key.with_columns(self._columns(lines, value))
+
+    def _twice(self, frame: pl.DataFrame) -> tuple[np.ndarray, list[str]]:
+        """Bool [N] rows that were there before, and where each of those was."""
+        bad, first = self.again.among(frame[ROW].to_numpy())
+        return bad, [self.table.place(row) for row in first.tolist()]
 
     def _columns(self, lines: Lines, value: np.ndarray) -> list[pl.Series]:
         made: dict[str, np.ndarray | pl.Series] = {**lines._asdict(), "order_value_usd": value}
-        made["reason"] = reasons.texts(lines.reason, self.word, self.found.periods)
+        made["policy"] = pl.Series(NAMES, dtype=pl.String).gather(lines.policy)
+        made["reason"] = reasons.texts(lines.reason, self.word)
         return [pl.Series(name, made[name]).cast(kind) for name, kind in ORDERS.items()]
 
     def summary(self, target: Path, rejected: Path | None) -> Summary:
         units, value, out = (math.fsum(column) for column in zip(*self.sums, strict=True))
-        aside, missing = self.rows - self.planned, tuple(n for n in self.assumed if n not in self.found.others)
-        return Summary(self.rows, self.planned, aside, self.lines, units, value, out, target, rejected, missing)
-
-
-def _alike(source: Sequence[str]) -> None:
-    """DataError for a file whose columns are not those of the first one."""
-    first = dict(pl.scan_parquet(source[0]).collect_schema())
-    for name in source[1:]:
-        other = dict(pl.scan_parquet(name).collect_schema())
-        if other != first:
-            column = next(c for c in (*first, *other) if first.get(c) != other.get(c))
-            here, there = (str(s.get(column, "not there")) for s in (other, first))
-            raise DataError([f"{name}: column {column} is {here}, but {there} in {source[0]}; write them alike"])
-
-
-def _first_length(scan: pl.LazyFrame, name: str) -> int | None:
-    """Of the first list that is there among the first rows."""
-    lists = scan.select(name).head(1000).collect()[name].drop_nulls()
-    return int(lists.list.len()[0]) if len(lists) else None
+        rows = self.table.rows
+        rows, columns = self.table.rows, self.table.layout.others
+        aside, missing = rows - self.planned, tuple(n for n in self.assumed if n not in columns)
+        policies = {name: count for name, count in zip(NAMES, self.policies.tolist(), strict=True) if count}
+        return Summary(rows, self.planned, aside, self.lines, policies, units, value, out, target, rejected, missing)
 
 
 @contextmanager
@@ -196,15 +191,15 @@ def _aside(target: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _rejected(aside: Path, target: Path, source: Sequence[str], heights: Sequence[int]) -> Path | None:
+def _rejected(aside: Path, target: Path, table: Source) -> Path | None:
     """The file of what was set aside, with file and row as a person finds them; none, and none of an earlier plan."""
     path = target.with_name(target.stem + ".rejected.parquet")
     parts = sorted(aside.glob("*.parquet"))
     if not parts:
         path.unlink(missing_ok=True)
         return None
-    starts = np.cumsum([0, *heights[:-1]])
-    files = pl.DataFrame({"start": starts, "file": list(source)}, schema={"start": pl.Int64, "file": pl.String}).lazy()
+    schema = {"start": pl.Int64, "file": pl.String}
+    files = pl.DataFrame({"start": table.starts, "file": list(table.names)}, schema=schema).lazy()
     lines = pl.scan_parquet(parts).set_sorted("row").join_asof(files, left_on="row", right_on="start")
     whole = aside / "all"
     told = pl.col("row") - pl.col("start") + 1
@@ -218,17 +213,3 @@ def _nothing_left(where: str, rejected: Path, first: Mapping[str, object]) -> st
         f"{where}: no row can be planned; all are in {rejected}. The first: {first['file']}, row {first['row']}: "
         f"{first['column']} {first['value'] if first['value'] is not None else ''} {first['reason']}"
     )
-
-
-@contextmanager
-def _explained(where: str, worker: _Worker | None = None) -> Iterator[None]:
-    """Errors of reading as sentences; those of the worker as they were."""
-    try:
-        yield
-    except (pl.exceptions.PolarsError, OSError) as error:
-        if worker is not None and worker.failed is not None:
-            raise worker.failed from None
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        said = str(error).strip().split("\n")[0].rstrip(".")
-        raise DataError([f"{where}: it can not be read: {said}. Was it written to the end?"]) from None

@@ -1,18 +1,15 @@
 """Parquet to Parquet in the hands of a user: any layout, any chunks, bad rows apart, all of the plan or none of it."""
 
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from ropewalk import cli
-from ropewalk.errors import DataError, MissingError
 from ropewalk.systems.inventory.bulk import files
-from ropewalk.systems.inventory.bulk.toys import ASSUMED, made, spread
+from ropewalk.systems.inventory.bulk.source import parquet_files
+from ropewalk.systems.inventory.bulk.toys import ASSUMED, made, planned, spread
 
 ROWS = 3_000
 
@@ -21,13 +18,6 @@ ROWS = 3_000
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def planned(table, name="items.parquet", out="orders.parquet", rows=700, **options):
-    """The plan of a table that is written in row groups of `rows`."""
-    table.write_parquet(name, row_group_size=rows)
-    done = files.plan_files([name], Path(out), ASSUMED, word="week", **options)
-    return pl.read_parquet(out), done
 
 
 # -- what is read, and what is written --
@@ -60,8 +50,8 @@ def test_the_plan_does_not_depend_on_files_and_row_groups(folder):
     for n, start in enumerate((0, 5, 1_900)):
         columns = table.columns[:: -1 if n == 1 else 1]  # in any order
         table[start : (5, 1_900, ROWS)[n]].select(columns).write_parquet(folder / "parts" / f"{n}.parquet")
-    source = files.parquet_files("parts", Path("orders.parquet"))
-    again = files.plan_files(source, Path("orders.parquet"), ASSUMED, word="week")
+    names = parquet_files("parts", Path("orders.parquet"))
+    again = files.plan_files(names, Path("orders.parquet"), ASSUMED, word="week")
     assert pl.read_parquet("orders.parquet").equals(plan)
     assert (again.lines, again.units) == (done.lines, done.units)
     assert again.order_value_usd == pytest.approx(plan["order_value_usd"].sum())
@@ -71,6 +61,28 @@ def test_lists_of_what_is_due_may_have_any_length(folder):
     table = made(200).with_columns(on_order=pl.Series([[4] * (n % 4) for n in range(200)]))
     same = made(200).with_columns(on_order=pl.Series([[4] * (n % 4) + [0] * (3 - n % 4) for n in range(200)]))
     assert planned(table)[0].equals(planned(same)[0])
+
+
+def test_new_items_are_planned_with_the_periods_that_they_have(folder):
+    """The first row too. Short lists, lists that begin with nulls and columns that do say the same, and it is what the periods alone say."""
+    table = made(ROWS, seed=4)
+    keep = np.where(np.arange(ROWS) % 7 == 0, 4 + np.arange(ROWS) % 40, 52)
+    short = table.with_columns(pl.col("demand_history").list.tail(pl.Series(keep)))
+    nulls = [pl.when(pl.Series(keep) >= k).then(f"demand_ago_{k}").alias(f"demand_ago_{k}") for k in range(1, 53)]
+    columns = spread(table).with_columns(nulls)
+    padded = short.with_columns(
+        pl.Series("demand_history", [[None] * (52 - len(h)) + h for h in short["demand_history"].to_list()])
+    )
+    plan, done = planned(short)
+    assert done.planned == ROWS
+    for other in (columns, padded, padded.with_columns(pl.col("demand_history").list.to_array(52))):
+        assert planned(other)[0].equals(plan)
+    assert planned(short, rows=11)[0].equals(plan)
+    whole, _ = planned(table)
+    old = pl.Series(keep == 52)
+    assert plan.filter(old).equals(whole.filter(old))
+    assert (plan.filter(~old)["expected_demand"] != whole.filter(~old)["expected_demand"]).mean() > 0.5
+    assert plan.filter(~old)["reason"].str.contains("no demand in 4 weeks").any()
 
 
 def test_what_the_table_has_not_is_assumed_and_named(folder):
@@ -90,159 +102,47 @@ def test_orders_are_whole_packs_and_reasons_stay_few_words(folder):
     assert (plan["order_units"].to_numpy() % table["pack_size"].to_numpy() == 0).all()
     assert done.lines == (plan["order_units"] > 0).sum()
     assert plan["stockout_probability"].is_between(0, 1).all()
-    assert plan["reason"].str.len_chars().max() < 80
-
-
-# -- what can not be planned --
-
-
-def test_bad_rows_are_set_aside_with_file_row_column_value_and_reason(folder):
-    table = made(1_000)
-    history = table["demand_history"].to_list()
-    history[10], history[11], history[12], history[13] = history[10][:51], None, [None, *history[12][1:]], [-3.0, *history[13][1:]]  # fmt: skip
-    history[700] = [float("nan"), *history[700][1:]]
-    due = table["on_order"].to_list()
-    due[20] = [0, -1, 0]
-
-    def put(column, row, value):
-        return pl.when(pl.int_range(pl.len()) == row).then(pl.lit(value)).otherwise(column).alias(column)
-
-    bad = table.with_columns(
-        put("on_hand", 0, -2.0), put("price_usd", 1, None), put("pack_size", 2, 0), put("lead_time_periods", 3, 99),
-        put("item", 4, None), put("unit_cost_usd", 999, float("inf")),
-        demand_history=pl.Series(history), on_order=pl.Series(due),
-    ).with_columns(pl.col("min_order").cast(pl.Float64)).with_columns(put("min_order", 5, 2.5))  # fmt: skip
-    plan, done = planned(bad, rows=300)
-    assert (done.rows, done.planned, done.set_aside) == (1_000, 987, 13)
-    aside = pl.read_parquet(done.rejected)
-    assert aside.columns == ["file", "row", "item", "site", "column", "value", "reason"]
-    assert set(aside["file"]) == {"items.parquet"}
-    assert aside.select("row", "column", "value", "reason").rows() == [
-        (1, "on_hand", "-2", "is below 0"), (2, "price_usd", None, "is missing"), (3, "pack_size", "0", "is below 1"),
-        (4, "lead_time_periods", "99", "is above 52"), (5, "item", None, "is missing"),
-        (6, "min_order", "2.5", "is not a whole number"), (11, "demand_history", "51 values", "has not 52 values"),
-        (12, "demand_history", None, "is missing"), (13, "demand_history, value 1", None, "is missing"),
-        (14, "demand_history, value 1", "-3", "is below 0"), (21, "on_order, value 2", "-1", "is below 0"),
-        (701, "demand_history, value 1", None, "is missing"), (1_000, "unit_cost_usd", "inf", "is above 1e+07"),
-    ]  # fmt: skip
-    good = pl.Series(sorted(set(range(1_000)) - {r - 1 for r in aside["row"]}))
-    assert plan.equals(planned(table[good])[0])
-    assert not Path("orders.rejected.parquet").exists()  # none is left of an earlier plan
-
-
-def test_a_table_without_a_good_row_is_refused_and_the_last_plan_stays(folder):
-    plan, _ = planned(made(20))
-    with pytest.raises(DataError, match=r"no row can be planned; all are in orders.rejected.parquet. The first: items.parquet, row 1: on_hand -1 is below 0"):  # fmt: skip
-        planned(made(20).with_columns(on_hand=-1.0))
-    assert pl.read_parquet("orders.parquet").equals(plan)
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        (lambda t: t.drop("price_usd"), "there is no column 'price_usd'; it has item, site"),
-        (lambda t: t.drop("demand_history"), "no column 'demand_history', nor demand_ago_1, demand_ago_2, ..."),
-        (lambda t: spread(t).drop("demand_ago_7"), "there is demand_ago_52 but no demand_ago_7"),
-        (lambda t: t.with_columns(on_order_1=0), "on_order and on_order_1 say the same; leave one of them out"),
-        (lambda t: t.with_columns(pl.col("on_hand").cast(pl.String)), "column on_hand is String; it must hold numbers"),
-        (lambda t: t.with_columns(demand_history=4), "column demand_history is Int32; it must hold lists of numbers"),
-        (lambda t: t.rename({"pack_size": "packsize"}), "no column 'pack_size', but 'packsize'. Rename it"),
-        (lambda t: t.with_columns(pl.col("demand_history").list.head(3)), "holds 3 periods of history; 4 to 520"),
-        (lambda t: t.head(0), "the table has the columns but no row"),
-    ],
-)
-def test_a_table_that_cannot_be_understood_is_refused_in_a_sentence(folder, change, sentence):
-    with pytest.raises(DataError) as refused:
-        planned(change(made(20)))
-    assert sentence in str(refused.value)
-    assert str(refused.value).startswith("items.parquet: ")
-    assert not Path("orders.parquet").exists()
-
-
-def test_sources_and_targets_that_cannot_be_are_refused(folder):
-    made(20).write_parquet("items.parquet")
-    Path("torn.parquet").write_bytes(Path("items.parquet").read_bytes()[:-50])
-    with pytest.raises(DataError, match=r"torn.parquet: it can not be read: .* Was it written to the end\?"):
-        files.plan_files(["torn.parquet"], Path("orders.parquet"), ASSUMED)
-    with pytest.raises(DataError, match="holds the items; give the plan another name"):
-        files.parquet_files("items.parquet", Path("items.parquet"))
-    with pytest.raises(DataError, match="lies in the folder"):
-        files.parquet_files(".", Path("orders.parquet"))
-    with pytest.raises(MissingError, match=r"Did you mean 'items.parquet'"):
-        files.parquet_files("item.parquet", Path("orders.parquet"))
-    made(20).with_columns(pl.col("pack_size").cast(pl.String)).write_parquet("other.parquet")
-    with pytest.raises(DataError, match=r"other.parquet: column pack_size is String, but Int64 in items.parquet"):
-        files.plan_files(["items.parquet", "other.parquet"], Path("orders.parquet"), ASSUMED)
-    Path("items.csv").write_text("item\n1\n")
-    with pytest.raises(DataError, match=r"items.csv: the items must be Parquet"):
-        files.parquet_files("items.csv", Path("orders.parquet"))
-
-
-# -- all or nothing --
-
-
-def test_a_failure_in_between_leaves_the_last_plan_and_nothing_else(folder):
-    plan, _ = planned(made(ROWS))
-
-    def broken(seen):
-        if seen.on_hand[0] == marked:
-            raise ZeroDivisionError("a policy of one's own")
-        return files.network(seen)
-
-    table = made(ROWS, seed=1).with_columns(on_hand=pl.int_range(pl.len()).cast(pl.Float64))
-    marked = 2_100.0  # the first row of the last row group but one
-    with pytest.raises(ZeroDivisionError, match="a policy of one's own"):
-        planned(table, policy=broken)
-    assert pl.read_parquet("orders.parquet").equals(plan)
-    assert sorted(p.name for p in folder.iterdir()) == ["items.parquet", "orders.parquet"]
-
-
-SLOW = """
-import sys, time
-from pathlib import Path
-from ropewalk.systems.inventory.bulk import files
-from ropewalk.systems.inventory.bulk.toys import ASSUMED
-
-def slow(seen):
-    print("on", flush=True)
-    time.sleep(0.3)
-    return files.network(seen)
-
-files.plan_files(["items.parquet"], Path("orders.parquet"), ASSUMED, policy=slow)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="kills a process")
-def test_a_killed_plan_is_not_visible_and_the_next_one_sweeps_up(folder):
-    made(ROWS).write_parquet("items.parquet", row_group_size=100)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "POLARS_MAX_THREADS": "2"}
-    with subprocess.Popen([sys.executable, "-c", SLOW], stdout=subprocess.PIPE, env=environment) as child:
-        for _ in range(4):
-            child.stdout.readline()
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    left = [p.name for p in folder.iterdir() if p.name != "items.parquet"]
-    assert all(name.startswith(".orders.parquet.") for name in left)
-    assert left
-    files.plan_files(["items.parquet"], Path("orders.parquet"), ASSUMED)
-    assert sorted(p.name for p in folder.iterdir()) == ["items.parquet", "orders.parquet"]
+    assert plan["reason"].str.len_chars().max() < 100
 
 
 # -- the command --
 
 
 def test_the_command_plans_counts_and_says_what_it_assumed(folder, capsys):
-    table = made(500).drop("holding_usd", "pack_size").with_columns(on_hand=pl.col("on_hand") - 1.0)
+    table = (
+        made(500).drop("holding_usd", "pack_size", "review_every_periods").with_columns(on_hand=pl.col("on_hand") - 1.0)
+    )
     table.write_parquet("items.parquet")
     code = cli.main(["inventory", "orders", "--items", "items.parquet", "--store", "store", "--set", "pack_size=6"])
     out, err = capsys.readouterr()
     aside = int((table["on_hand"] < 0).sum())
     assert code == 0
     assert f"set aside: {aside}" in out
-    assert "holding 0.48 % of the unit cost a week, packs of 6" in err
+    assert "an order every week, holding 0.48 % of the unit cost a week, packs of 6" in err
     assert f"{aside} rows could not be planned; why is in orders.rejected.parquet" in err
     plan = pl.read_parquet("orders.parquet")
     assert plan.height == 500 - aside
+    counts = plan["policy"].value_counts()
+    assert all(f"{name} {count}" in out for name, count in counts.iter_rows())
+    assert counts.height == 3
     assert (plan["order_units"] % 6 == 0).all()
     assert cli.main(["inventory", "orders", "--items", "items.parquet", "--out", "x.csv", "--store", "store"]) == 2
     assert "x.csv: the name must end in .parquet" in capsys.readouterr().err
+
+
+def test_an_order_line_costs_nothing_unless_somebody_says_so(folder, capsys):
+    made(300).drop("order_cost_usd").write_parquet("items.parquet")
+    assert cli.main(["inventory", "orders", "--items", "items.parquet", "--store", "store"]) == 0
+    assert "an order line 0 USD" in capsys.readouterr().err
+    assert "network" in pl.read_parquet("orders.parquet")["policy"]
+    dear = ["--set", "order_cost_usd=0.5"]
+    assert cli.main(["inventory", "orders", "--items", "items.parquet", "--store", "store", *dear]) == 0
+    assert "an order line 0.5 USD" in capsys.readouterr().err
+    assert "network" not in pl.read_parquet("orders.parquet")["policy"]
+
+
+def test_the_command_leaves_its_plan_and_nothing_else(folder, monkeypatch):
+    monkeypatch.delenv("ROPEWALK_STORE", raising=False)
+    made(20).write_parquet("items.parquet")
+    assert cli.main(["inventory", "orders", "--items", "items.parquet", "--quiet"]) == 0
+    assert sorted(p.name for p in folder.iterdir()) == ["items.parquet", "orders.parquet"]

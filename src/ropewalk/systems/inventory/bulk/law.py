@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ropewalk.systems.inventory.bulk import normal
+
 Array = np.ndarray
 SHIFT = 4
 ERROR = 2e-4  # of a probability; times the mean, of units short
@@ -86,22 +88,13 @@ def _beta(a: Array, b: Array, p: Array, q: Array) -> Array:
     each = 1.0 / n
     d = a - 1.0 / 3.0 - (n + 1.0 / 3.0) * p + 0.02 * (q / a - p / b + (q - 0.5) / (n + 1.0))
     spread = 1.0 + q * _skew((a - 0.5) * each / p) + p * _skew((b - 0.5) * each / q)
-    return _normal_tail(d * np.sqrt(spread / ((n + 1.0 / 6.0) * p * q)))
+    return normal.tail(d * np.sqrt(spread / ((n + 1.0 / 6.0) * p * q)))
 
 
 def _skew(x: Array) -> Array:
     """(1 - x^2 + 2 x log x) / (1 - x)^2, which is 0 at 1."""
     off = 1.0 - x
     return (1.0 - x * x + 2.0 * x * np.log(x)) / (off * off + 1e-14)
-
-
-def _normal_tail(z: Array) -> Array:
-    """[N] P(Z > z) within 8e-8: Abramowitz & Stegun 26.2.17."""
-    size = np.abs(z)
-    t = 1.0 / (1.0 + 0.2316419 * size)
-    series = t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
-    tail = 0.3989422804014327 * np.exp(-0.5 * size * size) * series
-    return np.where(z > 0.0, tail, 1.0 - tail)
 
 
 def _log_probability(k: Array, mean: Array, r: Array) -> Array:
@@ -176,13 +169,6 @@ def _guess(rest: Array, mean: Array, r: Array) -> Array:
     """[N] units: Wilson and Hilferty's cube of a normal, with the first three moments of the negative binomial."""
     sd = np.sqrt(mean * (1.0 + mean / r))
     skew = np.minimum((1.0 + 2.0 * mean / r) / sd, 3.0) * (1.0 / 6.0)
-    z = _normal_quantile(rest)
+    z = normal.quantile(rest)
     cube = np.maximum(skew * (z - skew) + 1.0, 0.0)
     return np.maximum(mean + sd * (cube * cube * cube - 1.0) / (3.0 * skew), 0.0)
-
-
-def _normal_quantile(tail: Array) -> Array:
-    """[N] z with P(Z > z) = tail, within 5e-4: Abramowitz & Stegun 26.2.23."""
-    t = np.sqrt(-2.0 * np.log(np.maximum(np.minimum(tail, 1.0 - tail), 1e-300)))
-    z = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)))
-    return np.where(tail < 0.5, z, -z)

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from ropewalk.systems.inventory.bulk.policy import Seen, base_stock
+from ropewalk.systems.inventory.bulk.policy import NETWORK, Decision, Seen, base_stock
 from ropewalk.systems.inventory.engine.pretrained import LONGEST, Facts, Item, facts, item_of, load, order
 from ropewalk.systems.inventory.rules import Levels
 
 Array = np.ndarray
-BLOCK = 2048  # rows, always: a product of another shape may be summed in another order
+BLOCK = 1024  # rows, always: a product of another shape may be summed in another order, a larger one by several threads at once
 
 
-def network(seen: Seen) -> Levels:
+def network(seen: Seen) -> Decision:
     """Levels of N rows: what there is and what the network wants, or those of base-stock."""
-    found, policy = base_stock(seen), load()
+    (found, by), policy = base_stock(seen), load()
     item = items(seen)
     simple = (seen.review == 1.0) & (seen.order_cost <= 0.0) & ~seen.past.lumpy & (seen.holding > 0.0)
     rows = np.flatnonzero(simple & policy.ranges.hold(item))
@@ -33,8 +33,8 @@ def network(seen: Seen) -> Levels:
         wanted = order(policy.weights, Facts(*(_full(column[part]) for column in known)), _full(units[part]))
         up_to[rows[part]] = seen.position[rows[part]] + wanted[: len(rows[part])]
     reorder, cap = found.reorder.copy(), found.cap
-    reorder[rows] = up_to[rows]
-    return Levels(reorder, up_to, cap)
+    reorder[rows], by[rows] = up_to[rows], NETWORK
+    return Decision(Levels(reorder, up_to, cap), by)
 
 
 def items(seen: Seen) -> Item:

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from ropewalk.systems.inventory.bulk.chunk import ROW, chunk
+from ropewalk.systems.inventory.bulk.chunk import chunk
 from ropewalk.systems.inventory.bulk.network import items, network
 from ropewalk.systems.inventory.bulk.plan import Items, _seen, plan
-from ropewalk.systems.inventory.bulk.policy import base_stock
+from ropewalk.systems.inventory.bulk.policy import NETWORK, base_stock
 from ropewalk.systems.inventory.bulk.table import layout
 from ropewalk.systems.inventory.bulk.toys import ASSUMED, made
+from ropewalk.systems.inventory.bulk.twice import ROW
 from ropewalk.systems.inventory.engine.pretrained import LONGEST, load
 
 
@@ -25,10 +26,11 @@ def at_home(seen):
 
 def test_rows_that_it_was_not_made_for_keep_base_stock(toys):
     seen = _seen(toys, slice(None))
-    ours, theirs, inside = network(seen), base_stock(seen), at_home(seen)
+    ours, theirs, inside = network(seen).levels, base_stock(seen).levels, at_home(seen)
     assert 100 < inside.sum() < 1_500
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one[~inside], other[~inside])
+    assert ((network(seen).by == NETWORK) == inside).all()
     assert (ours.up_to[inside] != theirs.up_to[inside]).mean() > 0.9
 
 
@@ -40,7 +42,7 @@ def test_it_orders_what_the_network_wants_of_units_that_come_in_time(toys):
         due[k - 1] = np.where(k <= seen.lead_time[rows], units, 0.0)
     item = items(seen)
     wanted = load().wanted(type(item)(*(part[rows] for part in item)), seen.on_hand[rows], due.T)
-    np.testing.assert_allclose((network(seen).up_to - seen.position)[rows], wanted, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose((network(seen).levels.up_to - seen.position)[rows], wanted, rtol=1e-4, atol=1e-3)
 
 
 def test_a_row_has_the_same_bits_alone_and_in_any_order(toys):

@@ -12,19 +12,19 @@ import numpy as np
 
 from ropewalk.systems.inventory.bulk import reasons
 from ropewalk.systems.inventory.bulk.demand import ahead, past
-from ropewalk.systems.inventory.bulk.law import exceeding
 from ropewalk.systems.inventory.bulk.network import network
 from ropewalk.systems.inventory.bulk.policy import Policy, Seen
+from ropewalk.systems.inventory.bulk.stockout import risk
 from ropewalk.systems.inventory.rules import round_order
 
 Array = np.ndarray
-BLOCK = 8192  # rows
+BLOCK = 16_384  # rows
 
 
 class Items(NamedTuple):
     """N items at sites. Units and USD as floats; on hand, pipeline and terms are not negative, and review is at least 1."""
 
-    history: Array  # [N,T] or [T,N].T: units asked for, the period that just ended last
+    history: Array  # [N,T] or [T,N].T: units asked for, the period that just ended last; NaN before the item existed
     on_order: Array  # [K,N] units due in 1, 2, ... periods
     on_hand: Array  # [N] the rest too
     lead_time_periods: Array
@@ -42,18 +42,25 @@ class Lines(NamedTuple):
     """N order lines."""
 
     order_units: Array  # whole packs
-    stockout_probability: Array  # that demand until the next order could arrive is above what there is, with this order
-    stockout_before_arrival: Array  # the same before this order can arrive, which no order of now can change
-    expected_units_short: Array  # of the demand until the next order could arrive
+    stockout_probability: Array  # that stock runs out before the next order could arrive, with this order
+    stockout_before_arrival: Array  # before this order arrives, which no order of now can change
+    stockout_in_cover: Array  # from then on
+    expected_units_short: Array  # sales lost before the next order could arrive
     expected_demand: Array  # units, until the next order could arrive
     order_up_to: Array  # units
     position: Array  # units on hand and due before the next order could arrive
+    policy: Array  # int32, who decided: a number of policy.NAMES
     reason: Array  # int32, a number of reasons.sentence
 
 
 def plan(items: Items, policy: Policy = network) -> Lines:
     """The lines of N items."""
-    out = Lines(*(np.empty(len(items.on_hand), np.int32 if name == "reason" else np.float64) for name in Lines._fields))
+    out = Lines(
+        *(
+            np.empty(len(items.on_hand), np.int32 if name in ("policy", "reason") else np.float64)
+            for name in Lines._fields
+        )
+    )
     for start in range(0, len(items.on_hand), BLOCK):
         rows = slice(start, start + BLOCK)
         for column, values in zip(out, _block(_seen(items, rows), policy), strict=True):
@@ -77,28 +84,10 @@ def _seen(items: Items, rows: slice) -> Seen:
 
 
 def _block(seen: Seen, policy: Policy) -> Lines:
-    levels = policy(seen)
+    levels, by = policy(seen)
     missing = np.minimum(levels.up_to - seen.position, levels.cap)
     wanted = np.where(seen.position <= levels.reorder, np.maximum(missing, 0.0), 0.0)
     units = round_order(wanted, seen.pack_size, seen.min_order)
-    chance, short = exceeding(seen.law, seen.position + units)
-    told = reasons.codes(wanted, units, levels.up_to, seen)
-    return Lines(units, chance, _before(seen), short, seen.expected, levels.up_to, seen.position, told)
-
-
-def _before(seen: Seen) -> Array:
-    """[N] chance of running out before an order of now arrives. Of the periods in which stock is lowest, each just before
-    something arrives, the one with the fewest standard deviations of demand to spare stands for all."""
-    there, past, lead = seen.on_hand, seen.past, seen.lead_time
-    each = 1.0 / np.sqrt(np.maximum(past.variance, 1e-12))
-    rate = past.mean * each
-    least, after, stock = np.full_like(there, np.inf), lead, there
-    for k, units in enumerate(seen.on_order, 1):
-        spare = (there * each - rate * k) * (k * (1.0 + k / past.periods)) ** -0.5
-        worse = (spare < least) & (k < lead)
-        least, after, stock = np.where(worse, spare, least), np.where(worse, k, after), np.where(worse, there, stock)
-        there = there + units * (k < lead)
-    waiting = np.maximum(lead, 1.0)
-    last = (there * each - rate * waiting) / np.sqrt(waiting * (1.0 + waiting / past.periods)) < least
-    after, stock = np.where(last, waiting, after), np.where(last, there, stock)
-    return np.where(lead > 0.0, exceeding(ahead(past, after)[0], stock)[0], 0.0)
+    found = risk(seen.past, seen.on_hand, seen.on_order, units, seen.lead_time, seen.periods)
+    told = reasons.codes(wanted, units, levels, by, seen)
+    return Lines(units, *found, seen.expected, levels.up_to, seen.position, by, told)

@@ -5,12 +5,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ropewalk.systems.inventory.bulk.chunk import ROW, chunk
+from ropewalk.systems.inventory.bulk.chunk import chunk
 from ropewalk.systems.inventory.bulk.law import negative_binomial
 from ropewalk.systems.inventory.bulk.plan import plan
 from ropewalk.systems.inventory.bulk.policy import base_stock, lost_sales_ratio, quantile
 from ropewalk.systems.inventory.bulk.table import layout
 from ropewalk.systems.inventory.bulk.toys import ASSUMED, made
+from ropewalk.systems.inventory.bulk.twice import ROW
 
 
 def cost(levels, demand, lead, review, short):
@@ -63,7 +64,7 @@ def test_a_sale_that_earns_nothing_is_not_stocked_for():
 
 
 def test_what_costs_more_to_hold_is_held_less_and_nothing_is_held_without_end():
-    levels = [planned(holding_usd=h).order_up_to[0] for h in (0.0, 0.02, 0.5, 5.0)]
+    levels = [planned(holding_usd=h).order_up_to[0] for h in (1e-9, 0.02, 0.5, 5.0)]
     assert levels == sorted(levels, reverse=True)
     assert 12 < levels[0] < 40
 
@@ -74,6 +75,19 @@ def test_a_costly_line_is_ordered_for_longer_and_not_a_unit_below_the_level():
     assert dear.order_units[0] > free.order_units[0] + 45
     above = planned(order_cost_usd=8.0, on_hand=free.order_up_to[0])
     assert above.order_units[0] == 0
+
+
+def test_nothing_is_ordered_for_longer_than_two_years():
+    """Harris: sqrt(2 x 80 x 4 / 1e-6) = 25,000 units, 120 years."""
+    long = planned(order_cost_usd=80.0, holding_usd=1e-6)
+    assert long.order_up_to[0] < planned(order_cost_usd=0.0, holding_usd=1e-6).order_up_to[0] + 4 * 104 + 1
+
+
+def test_what_does_not_pay_for_an_order_line_is_not_worth_having():
+    """4 a week that earn 2 each and cost 0.02 to hold: Harris's order costs sqrt(2 K 0.02 x 4) a week, which is 8 at K = 400."""
+    assert planned(order_cost_usd=390.0).order_units[0] > 0
+    assert planned(order_cost_usd=410.0).order_units[0] == 0
+    assert planned(order_cost_usd=410.0, lost_sale_usd=0.1).order_units[0] > 0
 
 
 def test_units_due_after_the_next_order_could_arrive_do_not_count():

@@ -13,19 +13,27 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from ropewalk.errors import DataError
+from ropewalk.systems.inventory.bulk.demand import LONGEST
 from ropewalk.types import Column
 
 if TYPE_CHECKING:
     from ropewalk.systems.inventory.config import Config
 
 MOST = 1e9  # units
-FEWEST, LONGEST = 4, 520  # periods of history
+FEWEST = 4  # periods of history, to LONGEST
 KEY = (
     Column("item", "str", "the code of the item"),
     Column("site", "str", "shop or depot", required=False, default="main"),
 )
 LISTS = (
-    Column("demand_history", "float", "units asked for, the period that just ended last", "units", low=0, high=MOST),
+    Column(
+        "demand_history",
+        "float",
+        "units asked for, the period that just ended last; fewer of a new item",
+        "units",
+        low=0,
+        high=MOST,
+    ),
     Column("on_order", "float", "units due in 1, 2, ... periods", "units", low=0, high=MOST, required=False),
 )
 SPREAD = {
@@ -51,9 +59,8 @@ COLUMNS = (*KEY, *LISTS, *NUMBERS)
 class Layout:
     """Where a table has what. Empty where it has not."""
 
-    history: tuple[str, ...]  # one column of lists, or T columns, the oldest period first
+    history: tuple[str, ...]  # one column of lists, or columns, the oldest period first
     on_order: tuple[str, ...]  # one column of lists, or K columns
-    periods: int  # T
     others: tuple[str, ...]  # of KEY and NUMBERS
 
     @property
@@ -61,8 +68,8 @@ class Layout:
         return [*self.others, *self.history, *self.on_order]
 
 
-def layout(schema: Mapping[str, pl.DataType], where: str, length: Callable[[str], int | None]) -> Layout:
-    """What a table with this schema holds. `length`: of the first list in a column. DataError names all that is wrong."""
+def layout(schema: Mapping[str, pl.DataType], where: str, length: Callable[[str], int]) -> Layout:
+    """What a table with this schema holds. `length`: of the longest list in a column. DataError names all that is wrong."""
     problems = [*_misspelt(schema, where), *_not_numbers(schema, where)]
     found = {column.name: _list_or_columns(schema, column.name, where, problems) for column in LISTS}
     for column in COLUMNS:
@@ -74,12 +81,12 @@ def layout(schema: Mapping[str, pl.DataType], where: str, length: Callable[[str]
     history = found["demand_history"][::-1]
     if len(history) == 1 and schema[history[0]].is_nested():
         kind = schema[history[0]]
-        periods = kind.shape[0] if isinstance(kind, pl.Array) else length(history[0]) or 0
+        periods = kind.shape[0] if isinstance(kind, pl.Array) else min(length(history[0]), LONGEST)
     else:
         periods = len(history)
     if not FEWEST <= periods <= LONGEST:
         raise DataError([f"{where}: {history[0]} holds {periods} periods of history; {FEWEST} to {LONGEST} are needed"])
-    return Layout(history, found["on_order"], periods, tuple(c.name for c in (*KEY, *NUMBERS) if c.name in schema))
+    return Layout(history, found["on_order"], tuple(c.name for c in (*KEY, *NUMBERS) if c.name in schema))
 
 
 def _list_or_columns(schema: Mapping[str, pl.DataType], name: str, where: str, problems: list[str]) -> tuple[str, ...]:
@@ -128,14 +135,16 @@ def _is_spread(name: str, base: str) -> bool:
 
 def defaults(config: Config) -> dict[str, float]:
     """What holds for all items where the table has no such column: the settings. Money that depends on the item is a share:
-    of the price (unit cost), of the unit cost a period (holding)."""
+    of the price (unit cost), of the unit cost a period (holding). The settings' own cost of an order line is for people who handle each; a table
+    without that column comes from a system that places orders by itself."""
+    changed = config.order_cost_usd != type(config).model_fields["order_cost_usd"].default
     return {
         "lead_time_periods": config.lead_time_periods,
         "review_every_periods": config.review_every_periods,
         "unit_cost_usd": 1.0 - config.gross_margin,
         "holding_usd": config.holding_per_year / config.periods_per_year,
         "lost_sale_usd": config.lost_sale_usd,
-        "order_cost_usd": config.order_cost_usd,
+        "order_cost_usd": config.order_cost_usd if changed else 0.0,
         "pack_size": config.pack_size,
         "min_order": config.min_order,
     }
@@ -143,11 +152,12 @@ def defaults(config: Config) -> dict[str, float]:
 
 def said(assumed: Mapping[str, float], names: Sequence[str], word: str, currency: str) -> str:
     """The assumed ones of these columns, for people."""
+    lead, review = assumed["lead_time_periods"], assumed["review_every_periods"]
     told = {
         "unit_cost_usd": f"unit cost {100 * assumed['unit_cost_usd']:g} % of the price",
         "holding_usd": f"holding {100 * assumed['holding_usd']:.2g} % of the unit cost a {word}",
-        "lead_time_periods": f"lead time {assumed['lead_time_periods']:g} {word}s",
-        "review_every_periods": f"an order every {assumed['review_every_periods']:g} {word}s",
+        "lead_time_periods": f"lead time {lead:g} {word}{'s' * (lead != 1)}",
+        "review_every_periods": f"an order every {word}" if review == 1 else f"an order every {review:g} {word}s",
         "lost_sale_usd": f"goodwill {assumed['lost_sale_usd']:g} {currency} a lost sale",
         "order_cost_usd": f"an order line {assumed['order_cost_usd']:g} {currency}",
         "pack_size": f"packs of {assumed['pack_size']:g}",

@@ -1,9 +1,14 @@
-"""Tables of items in memory, for tests and tutorials: made from a seed, of every kind that a shop has."""
+"""Tables of items, for tests: made from a seed, of every kind that a shop has."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import polars as pl
+
+from ropewalk.systems.inventory.bulk import files
 
 WEEKS = 52
 
@@ -47,5 +52,14 @@ def spread(table: pl.DataFrame) -> pl.DataFrame:
 
 ASSUMED = {
     "lead_time_periods": 2.0, "review_every_periods": 1.0, "unit_cost_usd": 0.7, "holding_usd": 0.005, "lost_sale_usd": 0.0,
-    "order_cost_usd": 0.25, "pack_size": 1.0, "min_order": 0.0,
+    "order_cost_usd": 0.0, "pack_size": 1.0, "min_order": 0.0,
 }  # fmt: skip
+
+
+def planned(
+    table: pl.DataFrame, name: str = "items.parquet", out: str = "orders.parquet", rows: int = 700, **options: Any
+) -> tuple[pl.DataFrame, files.Summary]:
+    """The plan of a table that is written here, in row groups of `rows`."""
+    table.write_parquet(name, row_group_size=rows)
+    done = files.plan_files([name], Path(out), ASSUMED, word="week", **options)
+    return pl.read_parquet(out), done

@@ -31,6 +31,7 @@ Array = Any
 Weights = tuple[tuple[Array, Array], ...]
 LONGEST = 10  # periods: lead times that it knows
 FILE = "pretrained.npz"
+SLICE = 4  # units of a layer that are summed at once
 NEAR = 1e-6  # of a bound: what is as near to it is inside
 
 
@@ -158,10 +159,18 @@ def order(weights: Weights, facts: Facts, units: Array) -> Array:
 
 def forward(weights: Weights, columns: Array) -> Array:
     """[I,1]: ELU layers, the last one linear."""
+    now = np.ascontiguousarray(columns.reshape(-1, columns.shape[-1]).T)
     for weight, bias in weights[:-1]:
-        sums = columns @ weight + bias
-        columns = np.where(sums > 0.0, sums, np.expm1(np.minimum(sums, 0.0)))
-    return columns @ weights[-1][0] + weights[-1][1]
+        sums = _product(weight, now) + bias[:, None]
+        now = np.where(sums > 0.0, sums, np.expm1(np.minimum(sums, 0.0)))
+    return (_product(weights[-1][0], now) + weights[-1][1][:, None]).reshape(*columns.shape[:-1], 1)
+
+
+def _product(weight: Array, columns: Array) -> Array:
+    """[H,I] of weight [X,H] and columns [X,I]. Items lie side by side and H goes in slices of SLICE: wider products some BLAS kernels sum in
+    another order at another place (OpenBLAS on AMD and Haswell), and an item's order would depend on its neighbours."""
+    weight = np.ascontiguousarray(weight.T)
+    return np.concatenate([weight[h : h + SLICE] @ columns for h in range(0, len(weight), SLICE)])
 
 
 @dataclass(frozen=True)
