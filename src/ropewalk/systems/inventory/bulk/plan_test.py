@@ -170,11 +170,11 @@ LEVEL = {"order_cost_usd": 0.001}  # so little that it changes nothing but who d
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({}, "the network sees cover for 2.0 of 4 weeks"),
-        ({"on_hand": 60.0}, "no order: the network sees cover for 15 of 4 weeks"),
-        ({"on_hand": 4000.0}, "no order: the network sees cover for 100 and more of 4 weeks"),
-        ({"on_hand": 18.0, "min_order": 50}, "the network sees cover for 4.5 of 4 weeks; raised to the minimum order"),
-        ({"on_hand": 18.0, "pack_size": 48}, "no order: the network sees cover for 4.5 of 4 weeks; less than half a pack is missing"),
+        ({}, "the network sees 2.0 weeks of cover, 4 to protect"),
+        ({"on_hand": 60.0}, "no order: the network sees 15 weeks of cover, 4 to protect"),
+        ({"on_hand": 4000.0}, "no order: the network sees 100 and more weeks of cover, 4 to protect"),
+        ({"on_hand": 18.0, "min_order": 50}, "the network sees 4.5 weeks of cover, 4 to protect; raised to the minimum order"),
+        ({"on_hand": 18.0, "pack_size": 48}, "no order: the network sees 4.5 weeks of cover, 4 to protect; less than half a pack is missing"),
         (LEVEL, "below the level of 23 for 4 weeks"),
         ({**LEVEL, "on_hand": 18.0}, "below the level of 23 for 4 weeks: safety stock is missing"),
         ({**LEVEL, "on_hand": 18.0, "min_order": 50}, "below the level of 23; raised to the minimum order"),

@@ -101,7 +101,7 @@ def sentence(number: int, word: str) -> str:
     rest, periods = divmod(number, LONGEST)
     kind, told = divmod(rest, NUMBERS)
     lasts = f"{told / 10:.1f}" if told < TENTHS else f"{told - TENTHS + 10}" if told < WHOLE else "100 and more"
-    cover = f"cover for {lasts} of {_span(periods, word)}"
+    cover = f"{lasts} {word}s of cover, {periods} to protect"
     return TEXTS[kind].format(level=_level(told), cover=cover, span=_span(periods, word), history=_span(told, word))
 
 
