@@ -9,6 +9,7 @@ import numpy as np
 
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.case_history import past
+from ropewalk.systems.inventory.case_lead import lead_times, with_lead_times
 from ropewalk.systems.inventory.case_size import refuse_large, tail_of
 from ropewalk.systems.inventory.engine import laws
 from ropewalk.systems.inventory.engine.exact import Problem, outcomes
@@ -42,7 +43,7 @@ class Case:
         unmet = f"lost at {given.penalty:g} USD" if given.penalty else f"waiting at {given.backlog:g} USD"
         parts = [
             f"demand {law}{mean}",
-            f"lead time {given.lead_time}" + ("" if given.expedited_lead_time is None else f", expedited {given.expedited_lead_time}"),
+            f"lead time {given.lead_time_law or given.lead_time}" + ("" if given.expedited_lead_time is None else f", expedited {given.expedited_lead_time}"),
             f"unmet demand {unmet}", f"holding {given.holding:g}",
             *([f"{given.order_cost:g} an order"] if given.order_cost else []),
             *([f"packs of {given.pack}"] if given.pack > 1 else []),
@@ -83,9 +84,9 @@ class Case:
 
     @property
     def leads(self) -> tuple[int, ...]:
-        lead = self.problem.world.lead
-        assert isinstance(lead, tuple)  # no other kind is made here
-        return lead
+        """[S] periods; where they are random the longest."""
+        world = self.problem.world
+        return world.lead if isinstance(world.lead, tuple) else (world.longest,)
 
 
 def case_of(instance: Instance) -> Case:
@@ -105,14 +106,15 @@ def case_of(instance: Instance) -> Case:
             "the instance",
         )
     two = instance.expedited_lead_time is not None
-    lead = (instance.lead_time, instance.expedited_lead_time) if two else (instance.lead_time,)
+    leads = lead_times(instance)
+    lead = (*leads, instance.expedited_lead_time) if two else tuple(leads) if len(leads) == 1 else "random"
     mixed = instance.life > 0 and 0.0 < instance.oldest_share < 1.0
     world = World(
-        unmet="lost" if instance.penalty else "backlog", lead=lead, sources=len(lead), life=instance.life,  # type: ignore[arg-type]
+        unmet="lost" if instance.penalty else "backlog", lead=lead, longest=0 if len(leads) == 1 else max(leads), sources=1 + two, life=instance.life,  # type: ignore[arg-type]
         issuing="mixed" if mixed else "lifo" if instance.life and instance.oldest_share == 0.0 else "fifo",
     )  # fmt: skip
-    each = lambda value: np.full(len(lead), float(value))  # noqa: E731
-    costs = [instance.unit_cost, instance.expedited_unit_cost or 0.0][: len(lead)]
+    each = lambda value: np.full(world.sources, float(value))  # noqa: E731
+    costs = [instance.unit_cost, instance.expedited_unit_cost or 0.0][: world.sources]
     terms = Terms(
         unit_cost=np.array(costs, float) if any(costs) else None,
         order_cost=each(instance.order_cost) if instance.order_cost else None,
@@ -123,7 +125,7 @@ def case_of(instance: Instance) -> Case:
         max_order=each(instance.max_order) if instance.max_order else None,
     )  # fmt: skip
     found = outcomes(law.probability(tail / 10), instance.oldest_share if mixed else None, tail)
-    problem = Problem(world, terms, found)
+    problem = Problem(world, terms, found if len(leads) == 1 else with_lead_times(found, leads))
     return Case(instance, law, seen, problem, positions(problem) or problem)
 
 
@@ -148,6 +150,8 @@ def _refused(given: Instance) -> list[tuple[bool, str]]:
         (expedited and (given.expedited_lead_time or 0) >= given.lead_time, f"expedited_lead_time: {given.expedited_lead_time} is not below the lead time of {given.lead_time}"),
         (not expedited and given.expedited_unit_cost is not None, "expedited_unit_cost: say its expedited_lead_time too"),
         (expedited and given.expedited_unit_cost is None, "expedited_lead_time: say its expedited_unit_cost too"),
+        (given.lead_time_law is not None and given.lead_time != 1, "lead_time and lead_time_law: one of them says when an order arrives"),
+        (expedited and given.lead_time_law is not None, "lead_time_law: with two sources lead times are certain"),
         (expedited and given.life > 0, "expedited_lead_time: with goods that perish the commands take one source"),
     ]  # fmt: skip
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ropewalk.errors import ConfigError
 from ropewalk.systems.inventory.case_history import Past
+from ropewalk.systems.inventory.case_lead import lead_times
 from ropewalk.systems.inventory.engine.laws import Law
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ CLOSE, CLOSER = 1e-3, 1e-6  # of the cost of a unit: what the cut demands may co
 
 def refuse_large(given: Instance, law: Law, past: Past | None) -> None:
     """ConfigError where a law has more demands than are counted with, with the numbers of the same item in larger units."""
-    most = MIXED if given.life and 0.0 < given.oldest_share < 1.0 else min(MOST, COVERED // (given.lead_time + 1))
+    most = (
+        MIXED if given.life and 0.0 < given.oldest_share < 1.0 else min(MOST, COVERED // (max(lead_times(given)) + 1))
+    )
     greatest = _greatest(law, given.tail)
     if past is not None and given.history_as == "is":
         greatest = float(past.units.max())

@@ -27,6 +27,10 @@ class Instance(Settings):
     lead_time: int = setting(
         1, "From an order to its arrival; 0: it can be sold at once.", unit="periods", low=0, high=60
     )
+    lead_time_law: str | None = setting(
+        None,
+        "Or drawn for each order by itself, so that a later one can arrive first: periods and their chances, as 2:0.5,3:0.3,5:0.2.",
+    )
     penalty: float | None = setting(None, "Unmet demand is lost, at this cost (with the margin).", unit=MONEY, above=0)
     backlog: float | None = setting(None, "Unmet demand waits, at this cost.", unit="USD a unit and period", above=0)
     holding: float = setting(

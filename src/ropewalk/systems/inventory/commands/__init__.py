@@ -115,7 +115,7 @@ def _what_if(
     *,
     vary: Annotated[
         str,
-        "lead-time=1..8, penalty=4,9,19, service=0.9,0.95,0.99, demand=poisson:5;negbin:2,5 (laws hold commas, so ; stands between them), or any other setting",
+        "lead-time=1..8, penalty=4,9,19, service=0.9,0.95,0.99, demand=poisson:5;negbin:2,5 or lead-time-law=3:1;2:0.5,4:0.5 (laws hold commas, so ; stands between them), or any other setting",
         "NAME=VALUES",
     ],
     policy: Annotated[

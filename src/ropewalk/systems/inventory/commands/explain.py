@@ -32,6 +32,11 @@ def run(
     steps: int,
 ) -> int:
     case, effort = case_of(instance), Effort(bench.seed, steps, note=bench.note)
+    if case.problem.world.lead == "random":
+        raise ConfigError(
+            ["an order is explained for a lead time that is certain; `tune` and `what-if` say what random ones cost"],
+            "--lead-time-law",
+        )
     state = case.state(units(on_hand, "--on-hand"), units(due, "--due"), owed)
     rule = suited(case)[-1] if parameters is not None else usual(case)
     name = rule if policy is None else name_of(policy)

@@ -129,6 +129,8 @@ def suited(case: Case) -> list[str]:
         return ["base-stock", "(R, Q)", "(s, S)"]
     if world.life or world.unmet == "backlog":
         return ["base-stock"]
+    if world.lead == "random":
+        return ["base-stock", "capped base-stock"]
     network = ["pretrained"] if _known(case) else []
     return [*network, "myopic", "base-stock", "projected", "capped base-stock"]
 
@@ -403,9 +405,9 @@ def _moves(problem: Problem) -> float:
     world, ways = problem.world, len(problem.outcomes.probability)
     if isinstance(problem, Positions):
         return float(ways) ** 2
-    lead = world.lead
-    assert isinstance(lead, tuple)
-    past = max(lead) + max(world.life - 1, 0)
+    if world.lead == "random":
+        return math.inf
+    past = max(lead_times(problem)) + max(world.life - 1, 0)
     states = float(len(np.unique(problem.outcomes.period.demand))) ** past
     if world.unmet == "lost":
         states = min(states, float(math.comb(newsvendor_level(problem, past + 1, 0.999) + past, past)))

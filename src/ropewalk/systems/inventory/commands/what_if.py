@@ -17,6 +17,7 @@ from ropewalk.systems.inventory.instance import Instance
 from ropewalk.types import Bench
 
 Found = tuple[Case, Candidate, Score]
+LAWS = ("demand", "lead_time_law")  # settings that hold commas
 CLOSE, MOST = 1.02, 600  # the cost that a service implies is holding times a power of 1.02, at most the 600th: 140,000
 
 
@@ -24,8 +25,8 @@ def run(bench: Bench, instance: Instance, vary: str, policy: str | None, steps: 
     if chart is not None and not chart.endswith(".svg"):
         raise DataError([f"{chart}: the name must end in .svg"])
     name, values = varied(vary)
-    if chart is not None and name == "demand":
-        raise DataError(["a law of demand is no number, so there is nothing to draw against it"])
+    if chart is not None and name in LAWS:
+        raise DataError(["a law is no number, so there is nothing to draw against it"])
     effort = Effort(bench.seed, steps, note=bench.note)
     rows: list[dict[str, Any]] = []
     without: dict[str, str] = {}
@@ -75,7 +76,7 @@ def varied(said: str) -> tuple[str, list[Any]]:
         if not numbers:
             raise ConfigError([f"{rest!r} holds no number: a range goes upwards, as 1..8 or 1..9..2"], "--vary")
         return name, numbers
-    values: list[Any] = [part.strip() for part in rest.split(";" if ";" in rest or name == "demand" else ",")]
+    values: list[Any] = [part.strip() for part in rest.split(";" if ";" in rest or name in LAWS else ",")]
     if name == "service":
         try:
             values = [float(value) for value in values]

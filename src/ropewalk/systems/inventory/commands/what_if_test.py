@@ -115,3 +115,18 @@ def test_a_service_that_was_simulated_says_so(said):
     out = text("service", [row, {**row, "service": 0.95, "exact": True}])
     assert out.count("3.0000 simulated") == 1
     assert "exact but those that say so" in out
+
+
+def test_a_lead_time_that_varies_costs_more_the_more_it_varies(said, shell):
+    laws = "lead-time-law=2:1;1:0.5,3:0.5;0:0.5,4:0.5"
+    rows = said("what-if", "--demand", "poisson:5", "--penalty", "4", "--vary", laws)["rows"]
+    costs = [row["cost_usd"] for row in rows]
+    assert costs == sorted(costs)
+    assert [row["exact"] for row in rows] == [True, False, False]
+    assert shell("what-if", *ITEM[:2], "--penalty", "4", "--vary", laws, "--chart", "x.svg")[0] != 0
+
+
+def test_an_order_is_not_explained_where_nobody_knows_when_orders_come(shell):
+    code, _, err = shell("explain", *ITEM[:2], "--penalty", "4", "--lead-time-law", "1:0.5,2:0.5", "--on-hand", "2")
+    assert code != 0
+    assert "--lead-time-law" in err
