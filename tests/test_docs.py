@@ -159,7 +159,7 @@ def test_commands_on_a_page_are_understood(page):
     for kind in ("sh", "console"):
         for block in fences(page, kind):
             for line in block.splitlines():
-                command = re.match(r"^(?:\$ )?(ropewalk [^#|&;]*)", line)
+                command = re.match(r"^(?:\$ )?(ropewalk (?:'[^']*'|[^'#|&;])*)", line)
                 words = shlex.split(command[1])[1:] if command else []
                 if words and words[0] in catalogue.names():
                     function = catalogue.find(words[0]).commands[words[1]]
