@@ -1,4 +1,4 @@
-"""The learned policy: one network, shared by all items, corrects (s, S) on the forecast.
+"""The learned policy: a network, shared by all items, corrects (s, S) on the forecast. (It is several side by side: learned_fit.joined.)
 
 Structure-informed (Maggiar et al., arXiv 2507.22040): the network does not invent an order, it moves a rule that is good
 already. reorder = M + (z + a) * SD and up_to = reorder + demand forecast over k * exp(b) of Harris's periods, where M and SD
