@@ -109,7 +109,7 @@ def runs() -> str:
     """Every training that is kept, as CSV: what it cost, and to train. A standard error of 0: the cost is exact."""
     lines = ["bed,instance,seed,cost,standard_error,train_cpu_s,code"]
     for file in sorted(BEDS.glob("*/*-*.json")):
-        if not file.name.startswith("optima"):
+        if file.name[0].isdigit():
             one = json.loads(file.read_text())
             lines.append(line(file.parent.name, one["instance"], one, one["cost"], one["standard_error"]))
     for file in sorted(CROSSING.glob("*.json")):
