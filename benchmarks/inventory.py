@@ -13,6 +13,8 @@ of docs/results/inventory-runs.csv.
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import json
 import os
 import platform
@@ -107,28 +109,19 @@ def machine() -> str:
 
 def runs() -> str:
     """Every training that is kept, as CSV: what it cost, and to train. A standard error of 0: the cost is exact."""
-    lines = ["bed,instance,seed,cost,standard_error,train_cpu_s,code"]
-    for file in sorted(BEDS.glob("*/*-*.json")):
-        if file.name[0].isdigit():
-            one = json.loads(file.read_text())
-            lines.append(line(file.parent.name, one["instance"], one, one["cost"], one["standard_error"]))
-    for file in sorted(CROSSING.glob("*.json")):
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("bed", "instance", "seed", "cost", "standard_error", "train_cpu_s", "code"))
+    beds = [file for file in sorted(BEDS.glob("*/*-*.json")) if file.name[0].isdigit()]
+    for file in (*beds, *sorted(CROSSING.glob("*.json"))):
         one = json.loads(file.read_text())
-        lines.append(line("random_lead_time", file.stem.rsplit("-", 2)[0], one, *one["learned"]))
-    return "\n".join([*lines, ""])
-
-
-def line(bed: str, instance: str, one: dict, cost: float, error: float) -> str:
-    cells = (
-        bed,
-        instance.replace(",", ";"),
-        one["seed"],
-        f"{cost:.8g}",
-        f"{error:.3g}",
-        f"{one['train_cpu_s']:.1f}",
-        one["code"],
-    )
-    return ",".join(map(str, cells))
+        if file in beds:
+            bed, instance, cost, error = file.parent.name, one["instance"], one["cost"], one["standard_error"]
+        else:
+            bed, instance, (cost, error) = "random_lead_time", file.stem.rsplit("-", 2)[0], one["learned"]
+        figures = f"{cost:.8g}", f"{error:.3g}", f"{one['train_cpu_s']:.1f}"
+        table.writerow((bed, instance, one["seed"], *figures, one["code"]))
+    return text.getvalue()
 
 
 def picture(curves: dict) -> str:

@@ -107,10 +107,11 @@ def case_of(instance: Instance) -> Case:
         )
     two = instance.expedited_lead_time is not None
     leads = lead_times(instance)
-    lead = (*leads, instance.expedited_lead_time) if two else tuple(leads) if len(leads) == 1 else "random"
+    random = len(leads) > 1
+    lead = "random" if random else (*leads, instance.expedited_lead_time) if two else tuple(leads)
     mixed = instance.life > 0 and 0.0 < instance.oldest_share < 1.0
     world = World(
-        unmet="lost" if instance.penalty else "backlog", lead=lead, longest=0 if len(leads) == 1 else max(leads), sources=1 + two, life=instance.life,  # type: ignore[arg-type]
+        unmet="lost" if instance.penalty else "backlog", lead=lead, longest=max(leads) if random else 0, sources=1 + two, life=instance.life,  # type: ignore[arg-type]
         issuing="mixed" if mixed else "lifo" if instance.life and instance.oldest_share == 0.0 else "fifo",
     )  # fmt: skip
     each = lambda value: np.full(world.sources, float(value))  # noqa: E731
@@ -125,7 +126,7 @@ def case_of(instance: Instance) -> Case:
         max_order=each(instance.max_order) if instance.max_order else None,
     )  # fmt: skip
     found = outcomes(law.probability(tail / 10), instance.oldest_share if mixed else None, tail)
-    problem = Problem(world, terms, found if len(leads) == 1 else with_lead_times(found, leads))
+    problem = Problem(world, terms, with_lead_times(found, leads) if random else found)
     return Case(instance, law, seen, problem, positions(problem) or problem)
 
 

@@ -173,7 +173,6 @@ class _Worker:
 
     def summary(self, target: Path, rejected: Path | None) -> Summary:
         units, value, out = (math.fsum(column) for column in zip(*self.sums, strict=True))
-        rows = self.table.rows
         rows, columns = self.table.rows, self.table.layout.others
         aside, missing = rows - self.planned, tuple(n for n in self.assumed if n not in columns)
         policies = {name: count for name, count in zip(NAMES, self.policies.tolist(), strict=True) if count}

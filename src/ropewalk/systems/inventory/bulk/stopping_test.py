@@ -98,7 +98,7 @@ def test_a_stopped_plan_leaves_nothing_and_says_so(folder, number):
         for _ in range(4):
             child.stdout.readline()
         child.send_signal(number)
-        _, err = child.communicate(timeout=10)
+        _, err = child.communicate(timeout=120)
     assert child.returncode == 130
     assert err.strip() == "ropewalk: interrupted: nothing is half-written"
     assert sorted(p.name for p in folder.iterdir()) == ["items.parquet"]

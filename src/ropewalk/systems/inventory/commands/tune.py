@@ -11,7 +11,7 @@ from ropewalk.systems.inventory.commands.patience import telling
 from ropewalk.systems.inventory.commands.policies import Candidate, Effort, Score, make, name_of, score, suited
 from ropewalk.systems.inventory.engine.classic import RULES
 from ropewalk.systems.inventory.engine.exact import Bounds
-from ropewalk.systems.inventory.engine.optimum import _first, memory_of, optimum
+from ropewalk.systems.inventory.engine.optimum import first_range, memory_of, optimum
 from ropewalk.systems.inventory.engine.positions import positions
 from ropewalk.systems.inventory.instance import Instance
 from ropewalk.types import Bench
@@ -43,7 +43,7 @@ def best_cost(case: Case) -> Bounds | str:
     if "GB are allowed" not in refused:
         return f"the optimum is not known: {refused}"
     problem = positions(case.problem) or case.problem
-    need = memory_of(problem, _first(problem))
+    need = memory_of(problem, first_range(problem))
     if need <= Effort().memory:
         return "the optimum takes more than seconds here: `ropewalk inventory solve`"
     size = f"{need / 1e9:,.0f}" if need < 1e15 else f"{need / 1e9:.0e}"

@@ -71,7 +71,7 @@ def optimum(
     if reduced is not None and begin is not None:
         begin = as_positions(begin)
     problem = problem if reduced is None else reduced
-    found = _first(problem)
+    found = first_range(problem)
     for tried in range(1, longest + 1):
         _refuse(problem, found, memory)
         small = _folded(problem, found, begin)
@@ -140,7 +140,8 @@ def orders_of(problem: Problem, found: Range) -> Array:
     return np.stack([column.ravel() for column in np.meshgrid(*each, indexing="ij")], axis=1)
 
 
-def _first(problem: Problem) -> Range:
+def first_range(problem: Problem) -> Range:
+    """Morton's where it is proven, else a guess to begin with."""
     world, terms, ratio = problem.world, problem.terms, critical_ratio(problem)
     lead = max(lead_times(problem))
     most = [int(np.max(terms.max_order))] if terms.max_order is not None else []
