@@ -14,7 +14,7 @@ Every verb takes a system (its name, its file, or a `System`) and the same optio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -24,8 +24,8 @@ from ropewalk import config as configs
 from ropewalk.errors import MissingError
 from ropewalk.lifecycle import inspect
 from ropewalk.lifecycle.lane import Console, Lane, doubting
-from ropewalk.store import GcReport, is_new, open_store
-from ropewalk.types import Bench, Dataset, Finding, Job, Plan, Release, Report, Run, System
+from ropewalk.store import GcReport, Store, is_new, open_store
+from ropewalk.types import Bench, Dataset, Finding, Job, Model, Plan, Release, Report, Run, System
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -88,15 +88,17 @@ class Desk:
     job: Job
     events: Callable[[], pl.DataFrame]  # all that was answered, oldest first, with `truth` and `done` as far as known
     write: Callable[[str | Path, bytes], None]  # a file, the whole of it or nothing
-    show: Callable[[Mapping[str, Any]], None]  # the result, figures by name
+    show: Callable[..., None]  # the result: figures by name, and how a person reads them if that is not a list of them
+    store: Callable[[], Store]  # for a command that keeps something: the store, made where there is none yet
+    model: Callable[[], Model]  # of the live release
 
 
 @contextmanager
 def desk(
-    system: str | System[Any], show: Callable[[Mapping[str, Any]], None] = lambda _: None, **options: Unpack[Options]
+    system: str | System[Any], show: Callable[..., None] = lambda *_: None, **options: Unpack[Options]
 ) -> Iterator[Desk]:
-    """A desk for a system's command. Its settings are those that the live release was trained with, changed by the options. It keeps nothing,
-    so where there is no store yet, none is made.
+    """A desk for a system's command. Its settings are those that the live release was trained with, changed by the options. It keeps nothing
+    unless the command asks for the store, so where there is none yet, none is made.
 
     with desk("inventory") as d: system.commands["actuals"](d, sales="newer.csv")
     """
@@ -116,8 +118,17 @@ def desk(
             values=options.get("settings"),
             sets=options.get("sets", ()),
         )
-        with p.lane.job("command", "command") as job:
-            yield Desk(config, job, lambda: _events(found, p.lane), _write, show)
+        with p.lane.job("command", "command") as job, ExitStack() as opened:
+
+            def store() -> Store:
+                if p.lane.store.url != "memory://":
+                    return p.lane.store
+                return opened.enter_context(open_store(options.get("store"), options.get("index")))
+
+            def model() -> Model:
+                return stages.load_model(found, p.lane, releases.find(found, p.lane, None).model)
+
+            yield Desk(config, job, lambda: _events(found, p.lane), _write, show, store, model)
 
 
 def bench(show: Callable[[Mapping[str, Any], str], None] = lambda *_: None, seed: int = 0, quiet: bool = True) -> Bench:

@@ -112,7 +112,12 @@ class Dataset:
 
 @runtime_checkable
 class Model(Protocol):
-    """Something that answers. A row's answer does not depend on the other rows, except within `contract.joint_by`."""
+    """Something that answers. A row's answer does not depend on the other rows, except within `contract.joint_by`.
+
+    It may also have `baseline()`, what to serve when it does not win, and `attach(store)`: weights and code of a release are frozen,
+    but live state that it names (an index, today's stock) advances by itself, in the store. Such a model answers a column `state` too,
+    which says what state a row's answer comes from; it stands in the event.
+    """
 
     def predict(self, requests: Columns) -> Columns:
         """[n] requests -> [n] answers, a row each, in the same order."""
@@ -309,8 +314,10 @@ class System(Generic[Config]):
     unit: str = "runs"  # the unit of `work`
     checks: Callable[[Config, Dataset], Sequence[Check]] = lambda _config, _dataset: ()
     commands: Mapping[str, Callable[..., int]] = field(default_factory=dict)
-    routes: Sequence[Any] = ()
-    upkeep: Sequence[Callable[..., None]] = ()
+    routes: Sequence[Any] = ()  # Starlette's; `request.app.state.service` lends them what /predict does
+    upkeep: Mapping[str, Callable[..., Mapping[str, Any]]] = field(
+        default_factory=dict
+    )  # name -> (model, store, job): what it did
     extras: tuple[str, ...] = ()  # the extras of the package that this system needs
 
 
