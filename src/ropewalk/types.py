@@ -136,6 +136,7 @@ class Job(Protocol):
     size: int
     threads: int
     folder: Path  # scratch that lives as long as the stage
+    store: Any  # where live state lies (a collection of texts); what a stage makes it returns, and the lifecycle keeps it
 
     def map(self, function: Callable[[Any, int], Any], items: Iterable[Any]) -> list[Any]:
         """[function(item, seed_i)] in order; function at module level, items picklable, seed_i = hash(seed, i)."""

@@ -66,6 +66,7 @@ class StageJob:
         self.seed, self.rank, self.size, self.threads = seed, 0, 1, threads
         self.folder = store.local / "stages" / key
         self.resumed_from: int | None = None
+        self.store = store
         self._store, self._workers = store, workers
         self._on_progress, self._on_note = on_progress, on_note
         self._file: int | None = None

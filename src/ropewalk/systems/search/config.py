@@ -15,7 +15,7 @@ class Config(Settings):
     """Every default says why it is what it is."""
 
     docs: Source = setting(
-        "demo:python_docs",
+        "python:docs",
         "Documents: a folder, file, archive or s3:// of HTML, Markdown, text, JSONL, CSV or Parquet. The default is the documentation "
         "inside the Python that runs this, so that the first run needs no data; made:200 makes 200 short articles.",
     )
