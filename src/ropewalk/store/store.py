@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ropewalk.errors import StoreError
 from ropewalk.store import records as rows
 from ropewalk.store import sessions as work
-from ropewalk.store.blobs import Memory, Place
+from ropewalk.store.blobs import Memory, Place, make_folder
 from ropewalk.store.contents import SMALL, Contents, hash_file
 from ropewalk.store.index import Index, Sql, index_id
 from ropewalk.store.records import Move, Record
@@ -95,8 +95,7 @@ class Store:
 
     def read(self, hash: str, start: int, length: int) -> bytes:
         """A range of the bytes; shorter only at their end. A range is not hashed."""
-        if start < 0 or length < 0:
-            raise ValueError(f"a range starts at 0 or later and is not negative: {start}, {length}")
+        _range(start, length)
         self._touch(hash)
         return self._contents.read(hash, start, length)
 
@@ -145,16 +144,32 @@ class Store:
 
     # --- named objects -------------------------------------------------------------------------------------------
 
-    def put_object(self, key: str, data: bytes, durable: bool = True, if_absent: bool = False) -> bool:
-        """Replace the object `key` atomically. False: `if_absent` was asked for and it was there.
+    def put_object(self, key: str, data: bytes | Path, durable: bool = True, if_absent: bool = False) -> bool:
+        """Replace the object `key` atomically, by bytes or a file's. False: `if_absent` was asked for and it was there.
 
         Keys `checkpoints/<stage>` (and below) go with the first collection after the record `stage-<stage>` was kept. Those
         of stages that were never finished are the lifecycle's to give up.
         """
-        return self._place.put(_object(key), data, durable=durable, absent=if_absent)
+        if isinstance(data, bytes):
+            return self._place.put(_object(key), data, durable=durable, absent=if_absent)
+        with self._contents.staged(data) as half:
+            return self._place.put(_object(key), half, durable=durable, absent=if_absent)
 
     def get_object(self, key: str) -> bytes | None:
         return self._place.get(_object(key))
+
+    def read_object(self, key: str, start: int, length: int) -> bytes | None:
+        """A range of an object's bytes; shorter only at their end."""
+        _range(start, length)
+        return self._place.read(_object(key), start, length)
+
+    def object_file(self, key: str) -> Path:
+        """A local, read-only file of an object that never changes: the file itself, or a copy that appears whole."""
+        return self._contents.file(_object(key))
+
+    def object_size(self, key: str) -> int | None:
+        """Bytes."""
+        return self._place.size(_object(key))
 
     def object_time(self, key: str) -> float | None:
         """When the object was put, in seconds since 1970."""
@@ -169,6 +184,13 @@ class Store:
 
     def delete_object(self, key: str) -> None:
         self._place.delete(_object(key))
+        self._contents.forget_file(_object(key))
+
+    def cache(self, name: str) -> Path:
+        """A local folder for what a system can make again; it may be removed whenever nobody works."""
+        folder = self.local / "caches" / _object(name).removeprefix("objects/")
+        make_folder(folder)
+        return folder
 
     # --- sessions ------------------------------------------------------------------------------------------------
 
@@ -345,3 +367,8 @@ def _object(key: str) -> str:
     if any(part in ("", ".", "..") for part in parts) or "\0" in key or "\\" in key:
         raise StoreError(f"{key!r} is no key of an object: use names separated by single slashes, as in 'a/b'.")
     return f"objects/{key}"
+
+
+def _range(start: int, length: int) -> None:
+    if start < 0 or length < 0:
+        raise ValueError(f"a range starts at 0 or later and is not negative: {start}, {length}")
