@@ -136,7 +136,9 @@ class Job(Protocol):
     size: int
     threads: int
     folder: Path  # scratch that lives as long as the stage
-    store: Any  # where live state lies (a collection of texts); what a stage makes it returns, and the lifecycle keeps it
+    store: (
+        Any  # where live state lies (a collection of texts); what a stage makes it returns, and the lifecycle keeps it
+    )
 
     def map(self, function: Callable[[Any, int], Any], items: Iterable[Any]) -> list[Any]:
         """[function(item, seed_i)] in order; function at module level, items picklable, seed_i = hash(seed, i)."""
@@ -315,7 +317,9 @@ class System(Generic[Config]):
     unit: str = "runs"  # the unit of `work`
     checks: Callable[[Config, Dataset], Sequence[Check]] = lambda _config, _dataset: ()
     commands: Mapping[str, Callable[..., int]] = field(default_factory=dict)
-    routes: Sequence[Any] = ()  # Starlette's; `request.app.state.service` lends them what /predict does
+    routes: Callable[[], Sequence[Any]] = (
+        tuple  # Starlette's; `request.app.state.service` lends them what /predict does
+    )
     upkeep: Mapping[str, Callable[..., Mapping[str, Any]]] = field(
         default_factory=dict
     )  # name -> (model, store, job): what it did

@@ -57,6 +57,12 @@ def _checks(config: Config, dataset: Dataset) -> tuple[Check, ...]:
     return checks(config, dataset)
 
 
+def _routes() -> tuple[Any, ...]:
+    from ropewalk.systems.search.service.routes import ROUTES
+
+    return ROUTES
+
+
 system = System(
     name="search",
     about="Finds the documents that answer a query, and answers questions with their sources.",
@@ -72,5 +78,6 @@ system = System(
     outputs=_outputs,
     unit="builds",
     checks=_checks,
+    routes=_routes,
     extras=("search",),
 )

@@ -32,7 +32,9 @@ def data(config: Config, job: Job) -> Snapshot:
     return Snapshot(EPOCH, tables, {**notes, "partition": PARTITION})
 
 
-PARTITION = f"a query is held out (test) when the first eight digits of sha256(its id) are under {HELD_OUT:.0%} of their range"
+PARTITION = (
+    f"a query is held out (test) when the first eight digits of sha256(its id) are under {HELD_OUT:.0%} of their range"
+)
 
 
 def part(query: str) -> str:

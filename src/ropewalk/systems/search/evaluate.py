@@ -30,7 +30,9 @@ def evaluate(config: Config, model: Search, dataset: Dataset, job: Job) -> Repor
     labels = {q: found for q, found in labels_of(dataset).items() if any(v > 0 for v in found.values())}
     asked = [(q, text) for q, text in zip(queries["query"], queries["text"], strict=True) if q in labels]
     if not asked:
-        raise DataError(["queries: none that is held out has a relevant document in the labels; there is nothing to measure."])
+        raise DataError(
+            ["queries: none that is held out has a relevant document in the labels; there is nothing to measure."]
+        )
     ours, theirs = run(model, asked, model.spec.legs, job), run(model, asked, "terms", job)
     return _report(config, [q for q, _ in asked], ours, theirs, labels)
 
@@ -58,10 +60,15 @@ def _report(config: Config, asked: Sequence[str], ours: Run, theirs: Run, labels
         }
     )
     cost = Metric(
-        "search_cost", float(pairs["model"].mean()), "USD per 1,000 searches", baseline=float(pairs["baseline"].mean()), better="lower"  # type: ignore[arg-type]
+        "search_cost",
+        float(pairs["model"].mean()),
+        "USD per 1,000 searches",
+        baseline=float(pairs["baseline"].mean()),
+        better="lower",  # type: ignore[arg-type]
     )
     others = [
-        Metric(name, _mean(f, asked, ours, labels), "", baseline=_mean(f, asked, theirs, labels)) for name, f in FIGURES.items()
+        Metric(name, _mean(f, asked, ours, labels), "", baseline=_mean(f, asked, theirs, labels))
+        for name, f in FIGURES.items()
     ]
     return Report((cost, *others), "BM25 alone", pairs, text=_text(cost, others, len(asked)))
 

@@ -61,7 +61,9 @@ class Search:
     # -- answers --
 
     def predict(self, requests: Columns) -> Columns:
-        rows = [dict(zip(requests, row, strict=True)) for row in zip(*(v.tolist() for v in requests.values()), strict=True)]
+        rows = [
+            dict(zip(requests, row, strict=True)) for row in zip(*(v.tolist() for v in requests.values()), strict=True)
+        ]
         vectors = self._encoded(rows)
         answers = [self._answer(row, vector) for row, vector in zip(rows, vectors, strict=True)]
         return {c.name: np.array([a[c.name] for a in answers], _DTYPES[c.kind]) for c in ANSWER.columns}
@@ -77,7 +79,12 @@ class Search:
             return empty
         wanted = self._wanted(row, engine, bound)
         if row["task"] == "suggest":
-            return {**empty, "suggestions": json.dumps(suggest.suggest(engine, row["query"], wanted.where, row["k"]), ensure_ascii=False)}
+            return {
+                **empty,
+                "suggestions": json.dumps(
+                    suggest.suggest(engine, row["query"], wanted.where, row["k"]), ensure_ascii=False
+                ),
+            }
         return {**empty, **_listed(engine, engine.search(wanted, vector))}
 
     def _wanted(self, row: Mapping[str, Any], engine: Engine, bound: filters.Filter | None) -> Wanted:
@@ -86,14 +93,18 @@ class Search:
         for name in facets:
             if name not in engine.kinds:
                 close = closest(name, engine.kinds)
-                raise RequestError(f"facets: there is no field {name!r} to count." + (f" Did you mean {close!r}?" if close else ""))
+                raise RequestError(
+                    f"facets: there is no field {name!r} to count." + (f" Did you mean {close!r}?" if close else "")
+                )
         legs = self.spec.legs if row["legs"] == "hybrid" else row["legs"]
         return Wanted(row["query"], row["k"], legs if self._encode else "terms", where, facets)
 
     def opened(self, caller: str = "") -> tuple[Engine, filters.Filter | None, str]:
         """The engine on the newest manifest, what the caller may see, and the name of that state."""
         if self._live is None:
-            raise MissingError("store", self.spec.collection, hint="A search model reads a live collection: call attach(store) first.")
+            raise MissingError(
+                "store", self.spec.collection, hint="A search model reads a live collection: call attach(store) first."
+            )
         snapshot, known = self._live.now()
         engine = Engine(snapshot, self._encode, fused.fuse, None, self.spec.synonyms, self.spec.depth)
         return engine, callers.bound(known, caller, engine.kinds), self._live.state(snapshot)

@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import Any
 
 LEAST = 8  # words
-SKIPPED = {"test", "tests", "idlelib", "lib2to3", "site-packages", "__pycache__", "turtledemo", "ensurepip", "pydoc_data"}
+SKIPPED = {
+    "test",
+    "tests",
+    "idlelib",
+    "lib2to3",
+    "site-packages",
+    "__pycache__",
+    "turtledemo",
+    "ensurepip",
+    "pydoc_data",
+}
 
 
 def documents() -> Iterator[dict[str, Any]]:

@@ -134,7 +134,9 @@ class Engine:
         known = vocabulary(self.snapshot, self.synonyms)
         mask = np.ones(self.snapshot.rows, bool)
         for clause in strict:
-            query = terms.understand([words.Clause(clause.text, "may", clause.field, clause.phrase, clause.prefix)], known, False).query
+            query = terms.understand(
+                [words.Clause(clause.text, "may", clause.field, clause.phrase, clause.prefix)], known, False
+            ).query
             if query is None:
                 continue
             rows, _ = self.snapshot.terms(query, max(1, self.snapshot.rows))

@@ -37,7 +37,9 @@ def _query(wanted: Filter, schema: Any, kinds: Mapping[str, str]) -> Any:
         parts = [(Occur.Should, _query(part, schema, kinds)) for part in wanted.parts]
         return Query.boolean_query(parts) if parts else Query.empty_query()
     if isinstance(wanted, No):
-        return Query.boolean_query([(Occur.Must, Query.all_query()), (Occur.MustNot, _query(wanted.part, schema, kinds))])
+        return Query.boolean_query(
+            [(Occur.Must, Query.all_query()), (Occur.MustNot, _query(wanted.part, schema, kinds))]
+        )
     if isinstance(wanted, Between):
         return _range(wanted, schema, kinds[wanted.field])
     return _one_of(wanted, schema, kinds[wanted.field])

@@ -39,4 +39,6 @@ def _completions(document: dict[str, object], fields: tuple[str, ...], last: str
     """The words of a document that begin like the last one, as they are written but for capitals."""
     start = last.casefold()
     heads = (str(document.get(name) or "")[:HEAD] for name in fields)
-    return {word for head in heads for match in _WORD.finditer(head) if (word := match.group().casefold()).startswith(start)}
+    return {
+        word for head in heads for match in _WORD.finditer(head) if (word := match.group().casefold()).startswith(start)
+    }

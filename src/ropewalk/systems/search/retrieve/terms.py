@@ -98,8 +98,14 @@ class _Made:
     def _term(self, term: str, place: Place, prefix: bool) -> Any:
         also = [(self._plain(word, place), SYNONYM) for word in self._synonyms(term, place)]
         if prefix:
-            also += [(self._plain(word, place), 1.0) for word in self.known.begins(place.name, term, PREFIXES) if word != term]
-        elif self.typos and self._is_unknown(term, place) and (meant := self.known.nearest(place.name, term)) is not None:
+            also += [
+                (self._plain(word, place), 1.0)
+                for word in self.known.begins(place.name, term, PREFIXES)
+                if word != term
+            ]
+        elif (
+            self.typos and self._is_unknown(term, place) and (meant := self.known.nearest(place.name, term)) is not None
+        ):
             self.mended[term] = meant
             self.terms[place.language].add(meant)
             also.append((self._plain(meant, place), MENDED))

@@ -19,8 +19,18 @@ from starlette.routing import Route
 from ropewalk.errors import RopewalkError
 from ropewalk.systems.search.service import shown
 
-NAMES = {"q": "query", "query": "query", "k": "k", "where": "where", "facets": "facets", "legs": "legs", "language": "language"}
-HEADERS = {"content-security-policy": "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"}
+NAMES = {
+    "q": "query",
+    "query": "query",
+    "k": "k",
+    "where": "where",
+    "facets": "facets",
+    "legs": "legs",
+    "language": "language",
+}
+HEADERS = {
+    "content-security-policy": "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+}
 
 
 async def page(_request: Request) -> Response:
@@ -79,7 +89,9 @@ async def _of_model(request: Request, make: Any) -> Response:
     try:
         found = await run_in_threadpool(make, model)
     except RopewalkError as error:
-        return JSONResponse({"error": str(error), "problems": [str(error)]}, 404 if type(error).__name__ == "MissingError" else 422)
+        return JSONResponse(
+            {"error": str(error), "problems": [str(error)]}, 404 if type(error).__name__ == "MissingError" else 422
+        )
     return HTMLResponse(found, headers=HEADERS) if isinstance(found, str) else JSONResponse(found)
 
 

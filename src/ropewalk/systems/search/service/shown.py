@@ -44,7 +44,9 @@ def _by_id(engine: Engine, ids: list[str]) -> dict[str, dict[str, Any]]:
     return {str(d["id"]): d for d in engine.snapshot.documents(rows)}
 
 
-def _hit(document: Mapping[str, Any], score: float, sought: Mapping[str, frozenset[str]], engine: Engine) -> dict[str, Any]:
+def _hit(
+    document: Mapping[str, Any], score: float, sought: Mapping[str, frozenset[str]], engine: Engine
+) -> dict[str, Any]:
     language = str(document.get("language") or engine.snapshot.layout.language)
     text = str(document.get("text") or "")
     return {
@@ -91,9 +93,13 @@ def _page(found: Mapping[str, Any], span: tuple[int, int]) -> str:
     text, (start, end) = str(found.get("text") or ""), span
     body = html.escape(text)
     if 0 <= start < end <= len(text):
-        body = f"{html.escape(text[:start])}<mark id=here>{html.escape(text[start:end])}</mark>{html.escape(text[end:])}"
+        body = (
+            f"{html.escape(text[:start])}<mark id=here>{html.escape(text[start:end])}</mark>{html.escape(text[end:])}"
+        )
     facts = "".join(
-        f"<dt>{html.escape(str(k))}<dd>{html.escape(str(v))}" for k, v in found.items() if k not in ("title", "text") and v is not None
+        f"<dt>{html.escape(str(k))}<dd>{html.escape(str(v))}"
+        for k, v in found.items()
+        if k not in ("title", "text") and v is not None
     )
     return _PAGE.format(title=html.escape(str(found.get("title") or found["id"])), body=body, facts=facts)
 
