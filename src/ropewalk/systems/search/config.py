@@ -116,6 +116,3 @@ def small() -> Config:
     """A made collection whose whole life takes seconds."""
     return Config(docs="made:200", collection="small", folds=3, fields={"maker": "keyword", "product": "keyword"})
 
-
-def weight_of(config: Any, name: str) -> float:
-    return float(config.weights.get(name, 1.0))

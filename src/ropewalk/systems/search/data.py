@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ropewalk.errors import DataError
+from ropewalk.systems.search.collect import CollectSettings, collect
 from ropewalk.systems.search.config import Config
 from ropewalk.types import Job, Snapshot
 
@@ -69,14 +71,56 @@ def queries_table(queries: Iterable[tuple[str, str]]) -> pl.DataFrame:
 
 
 def _documents(config: Config, job: Job) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
+    """Documents, what was set aside, and notes."""
     import polars as pl
 
     if config.docs == "python:docs":
         from ropewalk.systems.search.python_docs import documents
 
-        return pl.DataFrame(list(documents())), pl.DataFrame(), {"about": "docstrings of Python's standard library"}
-    raise NotImplementedError(config.docs)
+        aside = pl.DataFrame(schema={"source": pl.String, "position": pl.Int64, "reason": pl.String})
+        return pl.DataFrame(list(documents())), aside, {"about": "docstrings of Python's standard library"}
+    found = collect(config.docs, job, collect_settings(config))
+    return found.documents.collect(), found.set_aside, {"collected": dict(found.notes)}
+
+
+def collect_settings(config: Config) -> CollectSettings:
+    """How documents are read, as the configuration says it."""
+    types = {name: kind for name, kind in config.fields.items() if kind != "text"}
+    return CollectSettings(
+        columns=config.columns,
+        types=types,
+        language=config.language,
+        passage_words=config.passage_words,
+        near_duplicates=config.near_duplicates,
+    )
 
 
 def _labelled(config: Config, documents: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    raise NotImplementedError
+    """Queries and labels as they were given."""
+    if not config.queries or not config.qrels:
+        raise DataError(["queries, qrels: give both; without labels nothing can be measured yet."])
+    return queries_table(read_queries(config.queries)), read_labels(config.qrels)
+
+
+def read_queries(address: str) -> list[tuple[str, str]]:
+    """(id, text) of a table without a header: id, a tab, the text."""
+    rows = []
+    for number, line in enumerate(Path(address).read_text(encoding="utf-8").splitlines(), 1):
+        id, tab, text = line.partition("\t")
+        if not tab or not text.strip():
+            raise DataError([f"{address}, line {number}: {line[:60]!r} is no query: write its id, a tab, its text."])
+        rows.append((id.strip(), text.strip()))
+    return rows
+
+
+def read_labels(address: str) -> pl.DataFrame:
+    """query, document, label of TREC qrels: query 0 document label."""
+    import polars as pl
+
+    rows = []
+    for number, line in enumerate(Path(address).read_text(encoding="utf-8").splitlines(), 1):
+        parts = line.split()
+        if len(parts) != 4 or not parts[3].lstrip("-").isdigit():
+            raise DataError([f"{address}, line {number}: {line[:60]!r} is no label: write query 0 document label."])
+        rows.append((parts[0], parts[2], int(parts[3])))
+    return pl.DataFrame(rows, schema={"query": pl.String, "document": pl.String, "label": pl.Int64}, orient="row")

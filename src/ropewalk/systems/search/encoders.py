@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ropewalk.errors import CorruptError
+from ropewalk.types import Job
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 
@@ -24,6 +25,18 @@ class Named:
     hash: str
     dims: int
 
+    def __str__(self) -> str:
+        """As a layout names it: minilm/int8/384/<hash>."""
+        return f"{self.name}/{self.precision}/{self.dims}/{self.hash}"
+
+
+def parse(text: str | None) -> Named | None:
+    """The encoder that a layout names."""
+    if text is None:
+        return None
+    name, precision, dims, hash = text.rsplit("/", 3)
+    return Named(name, precision, hash, int(dims))
+
 
 def make(name: str, precision: str = "int8", cache: Path | None = None, threads: int = 1) -> Any:
     """The encoder of a name."""
@@ -34,8 +47,17 @@ def make(name: str, precision: str = "int8", cache: Path | None = None, threads:
     return from_folder(name)
 
 
-def named(name: str, precision: str, encoder: Any) -> Named:
-    return Named(name, precision, encoder.hash, encoder.dims)
+def named(config: Any, job: Job) -> Named | None:
+    """The encoder that a configuration wants, made once to learn its hash."""
+    if config.encoder == "none":
+        return None
+    made = make(config.encoder, config.precision, job.store.cache("encoders"))
+    return Named(config.encoder, config.precision, made.hash, made.dims)
+
+
+def of_layout(encoder: Named | None) -> dict[str, Any]:
+    """What a layout says of its encoder."""
+    return {"encoder": str(encoder), "dims": encoder.dims} if encoder else {}
 
 
 def lazily(wanted: Named | None, cache: Path | None = None) -> Encode | None:
