@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ropewalk.systems.search.commands import COMMANDS
 from ropewalk.systems.search.config import Config, small
 from ropewalk.systems.search.contract import ANSWER, REQUEST
 from ropewalk.types import Check, Dataset, HeldOut, Job, Model, Outcome, Report, Snapshot, System
@@ -79,5 +80,6 @@ system = System(
     unit="builds",
     checks=_checks,
     routes=_routes,
+    commands=COMMANDS,
     extras=("search",),
 )

@@ -35,7 +35,9 @@ class Piece:
     frame: pl.DataFrame
 
 
-def build(collection: Collection, frames: Iterable[pl.DataFrame], encoder: encoders.Named | None, job: Job) -> list[SegmentInfo]:
+def build(
+    collection: Collection, frames: Iterable[pl.DataFrame], encoder: encoders.Named | None, job: Job
+) -> list[SegmentInfo]:
     """Segments of all documents, put but not committed, in the order of the documents."""
     pieces = (Piece(collection.store, collection.name, encoder, frame) for frame in evenly(frames))
     found: list[SegmentInfo] = job.map(build_piece, pieces)
@@ -85,7 +87,9 @@ def readable(document: Mapping[str, Any]) -> str:
 
 def layout_of(frame: pl.DataFrame, fields: Mapping[str, str], weights: Mapping[str, float], **more: Any) -> Layout:
     """The layout of documents like these. `fields`: kinds of columns by name; others are read off the columns' types."""
-    texts = [Field(name, "text", weights.get(name, 1.0)) for name in TEXTS if name in frame.columns and filled(frame[name])]
+    texts = [
+        Field(name, "text", weights.get(name, 1.0)) for name in TEXTS if name in frame.columns and filled(frame[name])
+    ]
     others = [
         Field(name, kind, weights.get(name, 1.0))  # type: ignore[arg-type]
         for name in (*frame.columns, *(f for f in fields if f not in frame.columns))

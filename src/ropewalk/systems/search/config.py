@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import field_validator
 
@@ -115,4 +115,3 @@ class Config(Settings):
 def small() -> Config:
     """A made collection whose whole life takes seconds."""
     return Config(docs="made:200", collection="small", folds=3, fields={"maker": "keyword", "product": "keyword"})
-

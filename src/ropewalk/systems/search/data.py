@@ -87,7 +87,7 @@ def collect_settings(config: Config) -> CollectSettings:
     """How documents are read, as the configuration says it."""
     types = {name: kind for name, kind in config.fields.items() if kind != "text"}
     return CollectSettings(
-        columns=config.columns,
+        columns=dict(config.columns),
         types=types,
         language=config.language,
         passage_words=config.passage_words,

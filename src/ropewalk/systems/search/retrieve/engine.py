@@ -189,4 +189,4 @@ def _corrected(query: str, mended: Mapping[str, str]) -> str:
     """The query with the words that were meant; terms are stems, so a mended word may read as one."""
     if not mended:
         return ""
-    return " ".join(mended.get(word.lower(), word) for word in query.split())
+    return " ".join(mended.get(word, word) for word in query.split())

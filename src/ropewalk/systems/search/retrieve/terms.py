@@ -91,11 +91,11 @@ class _Made:
         if clause.phrase and len(terms) > 1 and self.known.positions:
             from tantivy import Query
 
-            return Query.phrase_query(self.known.schema, place.name, terms)
+            return Query.phrase_query(self.known.schema, place.name, list[Any](terms))
         last = len(terms) - 1
-        return _either([self._term(t, place, clause.prefix and i == last) for i, t in enumerate(terms)])
+        return _either([self._term(t, place, clause.prefix and i == last, clause.text) for i, t in enumerate(terms)])
 
-    def _term(self, term: str, place: Place, prefix: bool) -> Any:
+    def _term(self, term: str, place: Place, prefix: bool, typed: str) -> Any:
         also = [(self._plain(word, place), SYNONYM) for word in self._synonyms(term, place)]
         if prefix:
             also += [
@@ -106,7 +106,7 @@ class _Made:
         elif (
             self.typos and self._is_unknown(term, place) and (meant := self.known.nearest(place.name, term)) is not None
         ):
-            self.mended[term] = meant
+            self.mended[typed] = meant
             self.terms[place.language].add(meant)
             also.append((self._plain(meant, place), MENDED))
         if not also:
