@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ropewalk.errors import StoreError
 from ropewalk.store import records as rows
 from ropewalk.store import sessions as work
-from ropewalk.store.blobs import Memory, Place, make_folder
+from ropewalk.store.blobs import Memory, Place, explain, make_folder, temporary
 from ropewalk.store.contents import SMALL, Contents, hash_file
 from ropewalk.store.index import Index, Sql, index_id
 from ropewalk.store.records import Move, Record
@@ -186,11 +186,39 @@ class Store:
         self._place.delete(_object(key))
         self._contents.forget_file(_object(key))
 
+    # --- local files ---------------------------------------------------------------------------------------------
+
     def cache(self, name: str) -> Path:
-        """A local folder for what a system can make again; it may be removed whenever nobody works."""
+        """A local folder for what a system can make again; whatever is in it may be removed when nobody uses it."""
         folder = self.local / "caches" / _object(name).removeprefix("objects/")
         make_folder(folder)
         return folder
+
+    def cached(self, name: str, make: Callable[[Path], None]) -> Path:
+        """The folder `name` below `caches/`, filled by `make` when it is not there. It appears whole, whoever makes it."""
+        final = self.local / "caches" / _object(name).removeprefix("objects/")
+        if not final.is_dir():
+            make_folder(final.parent)
+            with self.scratch() as half:
+                make(half)
+                keep_first(half, final)
+        return final
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A new local folder that is gone at the end of the block, or after this process's death by `gc`."""
+        import shutil
+
+        folder = temporary(self.local / "tmp")
+        make_folder(folder)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def forget_file(self, key: str) -> None:
+        """Remove the local copy of an object, if there is one beside the object itself."""
+        self._contents.forget_file(_object(key))
 
     # --- sessions ------------------------------------------------------------------------------------------------
 
@@ -367,6 +395,15 @@ def _object(key: str) -> str:
     if any(part in ("", ".", "..") for part in parts) or "\0" in key or "\\" in key:
         raise StoreError(f"{key!r} is no key of an object: use names separated by single slashes, as in 'a/b'.")
     return f"objects/{key}"
+
+
+def keep_first(half: Path, final: Path) -> None:
+    """Give a finished folder its name, unless somebody else's has it already."""
+    try:
+        os.rename(half, final)
+    except OSError as error:
+        if not final.is_dir():
+            raise explain(error, final) from error
 
 
 def _range(start: int, length: int) -> None:

@@ -16,6 +16,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,11 +28,12 @@ from ropewalk.systems.search.index.ids import keys_of
 from ropewalk.systems.search.index.layout import Layout, analyzers, check_analyzers
 from ropewalk.systems.search.index.local import Local
 from ropewalk.systems.search.index.manifest import Manifest, SegmentInfo
-from ropewalk.systems.search.index.segment import build_segment, scratch
+from ropewalk.systems.search.index.segment import build_segment
 
 if TYPE_CHECKING:
     from ropewalk.systems.search.index.snapshot import Snapshot
 
+LARGEST = 128 << 20  # bytes of text in a segment that `write` makes: building takes some six times that in memory
 TRIES = 50  # commits that others may win before ours
 
 
@@ -97,10 +99,21 @@ class Collection:
         return self.manifest().layout
 
     def open(self, number: int | None = None) -> Snapshot:
-        """The collection as of a manifest (the newest one), to be searched; it never changes."""
+        """The collection as of a manifest (the newest one), to be searched; it never changes. It is kept while it is open."""
         from ropewalk.systems.search.index.snapshot import open_snapshot
 
         return open_snapshot(self, number)
+
+    def check_kept(self, number: int) -> None:
+        """MissingError when a manifest is not in the store any more."""
+        if self.store.object_time(self._manifest_key(number)) is None:
+            self._manifests.pop(number, None)
+            self.manifest(number)
+
+    def forget(self, number: int) -> None:
+        """Remove a manifest. Its segments go with the next collection of garbage."""
+        self.store.delete_object(self._manifest_key(number))
+        self._manifests.pop(number, None)
 
     def _manifest_key(self, number: int) -> str:
         return f"{self.local.root}/manifests/{number:012d}.json"
@@ -111,18 +124,23 @@ class Collection:
         self, documents: Sequence[Mapping[str, Any]], deletes: Iterable[str] = (), vectors: Any | None = None
     ) -> Manifest:
         """Add documents, in place of those with the same ids, and delete ids, in one commit."""
-        documents = list(documents)
-        return self.commit([self.put_segment(documents, vectors)] if documents else [], deletes)
+        manifest = self.manifest()
+        check_analyzers(manifest.layout, manifest.analyzers, self.name)
+        documents, vectors = last_of_equal(documents, vectors)
+        parts = [
+            self.put_built(manifest.layout, documents[a:b], None if vectors is None else vectors[a:b])
+            for a, b in pairwise(_cuts(documents))
+        ]
+        return self.commit(parts, deletes)
 
     def put_segment(self, documents: Sequence[Mapping[str, Any]], vectors: Any | None = None) -> SegmentInfo:
-        """Build a segment and keep it; nobody sees it before a commit. Of equal ids the last counts."""
-        layout, analyzed = self.manifest().layout, self.manifest().analyzers
-        check_analyzers(layout, analyzed, self.name)
-        documents, vectors = last_of_equal(documents, vectors)
-        return self.put_built(layout, documents, vectors)
+        """Build one segment and keep it; nobody sees it before a commit. Of equal ids the last counts."""
+        manifest = self.manifest()
+        check_analyzers(manifest.layout, manifest.analyzers, self.name)
+        return self.put_built(manifest.layout, *last_of_equal(documents, vectors))
 
     def put_built(self, layout: Layout, documents: Sequence[Mapping[str, Any]], vectors: Any | None) -> SegmentInfo:
-        with scratch(self.local.folder) as place:
+        with self.store.scratch() as place:
             built = build_segment(layout, documents, vectors, place)
             self.store.put_object(self.local.segment_key(built.hash), built.path)
         return SegmentInfo(built.hash, built.documents, built.bytes, built.text_bytes)
@@ -205,3 +223,14 @@ def last_of_equal(
         return documents, vectors
     rows = sorted(last.values())
     return [documents[row] for row in rows], None if vectors is None else np.asarray(vectors)[rows]
+
+
+def _cuts(documents: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Where to cut documents into segments: the first row of each, and the end."""
+    cuts, size = [0], 0
+    for row, document in enumerate(documents):
+        size += sum(len(value) for value in document.values() if isinstance(value, str))
+        if size > LARGEST and row > cuts[-1]:
+            cuts.append(row)
+            size = 0
+    return [*cuts, len(documents)] if documents else []

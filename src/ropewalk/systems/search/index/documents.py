@@ -7,7 +7,7 @@ common with their neighbours is in the dictionary instead (a quarter less than b
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,16 +21,23 @@ SAMPLES = 1_000  # documents that a dictionary is made from
 WORTH = 1 << 20  # bytes of JSON from which on a dictionary saves more than it takes
 
 
-def write_documents(pack: Writer, lines: Sequence[bytes]) -> None:
-    """Lines of JSON, one a document."""
+def write_documents(pack: Writer, documents: Sequence[Mapping[str, Any]], text_bytes: int) -> None:
+    """Documents without their ids. `text_bytes`: about how long they are together."""
+    import msgspec
     import zstandard
 
-    dictionary = _dictionary(lines)
+    encode = msgspec.json.Encoder().encode
+
+    def line(document: Mapping[str, Any]) -> bytes:
+        return encode({name: value for name, value in document.items() if name != "id"})
+
+    samples = map(line, documents[:: max(1, len(documents) // SAMPLES)])
+    dictionary = _dictionary(list(samples)) if text_bytes >= WORTH else b""
     pack.add("documents/dictionary", dictionary)
     known = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
     compressor = zstandard.ZstdCompressor(level=LEVEL, dict_data=known, write_checksum=False, write_dict_id=False)
     blocks, first, edges = [], [0], [0]
-    for block, last in _blocks(lines):
+    for block, last in _blocks(map(line, documents)):
         blocks.append(compressor.compress(block))
         first.append(last)
         edges.append(edges[-1] + len(blocks[-1]))
@@ -39,22 +46,23 @@ def write_documents(pack: Writer, lines: Sequence[bytes]) -> None:
     pack.add("documents/blocks", b"".join(blocks))
 
 
-def _blocks(lines: Sequence[bytes]) -> Iterable[tuple[bytes, int]]:
+def _blocks(lines: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
     """(lines of about BLOCK bytes, number of the line after them)."""
-    start, size = 0, 0
-    for i, line in enumerate(lines):
-        size += len(line) + 1
-        if size >= BLOCK or i + 1 == len(lines):
-            yield b"\n".join(lines[start : i + 1]), i + 1
-            start, size = i + 1, 0
+    block: list[bytes] = []
+    size, last = 0, 0
+    for last, line in enumerate(lines, 1):
+        block.append(line)
+        size += len(line)
+        if size >= BLOCK:
+            yield b"\n".join(block), last
+            block, size = [], 0
+    if block:
+        yield b"\n".join(block), last
 
 
-def _dictionary(lines: Sequence[bytes]) -> bytes:
+def _dictionary(samples: list[Any]) -> bytes:
     import zstandard
 
-    if sum(map(len, lines)) < WORTH:
-        return b""
-    samples: list[Any] = [line for line in lines[:: max(1, len(lines) // SAMPLES)] if len(line) >= 8]
     try:
         return zstandard.train_dictionary(DICTIONARY, samples, k=256, d=8, level=LEVEL).as_bytes()
     except zstandard.ZstdError:  # too few of them, or all alike
@@ -92,9 +100,3 @@ class Documents:
     @property
     def blocks(self) -> int:
         return len(self._edges) - 1
-
-
-def encode(document: dict[str, Any]) -> bytes:
-    import msgspec
-
-    return msgspec.json.encode(document)

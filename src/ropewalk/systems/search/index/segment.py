@@ -6,13 +6,11 @@ the pack under names without tantivy's random segment id; nothing inside them te
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ import numpy as np
 
 from ropewalk.errors import DataError
 from ropewalk.systems.search.index import columns
-from ropewalk.systems.search.index.documents import encode, write_documents
+from ropewalk.systems.search.index.documents import write_documents
 from ropewalk.systems.search.index.ids import write_ids
 from ropewalk.systems.search.index.layout import Layout, register, schema
 from ropewalk.systems.search.index.pack import Writer
@@ -51,7 +49,6 @@ def build_segment(layout: Layout, documents: Sequence[Mapping[str, Any]], vector
     """
     rows = _checked(layout, documents)
     quantised = _quantised(layout, vectors, len(documents))
-    text_bytes = rows.text_bytes
     scratch = Path(tempfile.mkdtemp(prefix="segment-", dir=folder))
     try:
         _index(layout, rows, scratch)
@@ -61,18 +58,18 @@ def build_segment(layout: Layout, documents: Sequence[Mapping[str, Any]], vector
             _write_terms(pack, scratch)
             write_ids(pack, rows.ids)
             if layout.stored:
-                write_documents(pack, [encode({k: v for k, v in d.items() if k != "id"}) for d in documents])
+                write_documents(pack, documents, rows.text_bytes)
             for field in layout.typed:
                 columns.write_column(pack, field, rows.typed[field.name])
             if quantised is not None:
                 for name in ("codes", "scales", "rest", "rest_scales"):
                     pack.add_array(f"vectors/{name}", getattr(quantised, name))
-            pack.finish({"format": FORMAT, "documents": len(documents), "text_bytes": text_bytes})
+            pack.finish({"format": FORMAT, "documents": len(documents), "text_bytes": rows.text_bytes})
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     with open(target, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Built(target, digest, target.stat().st_size, len(documents), text_bytes)
+    return Built(target, digest, target.stat().st_size, len(documents), rows.text_bytes)
 
 
 # --- what is fed -------------------------------------------------------------------------------------------------
@@ -228,13 +225,3 @@ def _write_terms(pack: Writer, folder: Path) -> None:
 def segment_id(hash: str) -> str:
     """A segment's name in tantivy, and so of its files."""
     return hash[:32]
-
-
-@contextlib.contextmanager
-def scratch(folder: Path) -> Iterator[Path]:
-    """A folder for the time of a build."""
-    place = Path(tempfile.mkdtemp(prefix=f"build-{os.getpid()}-", dir=folder))
-    try:
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)

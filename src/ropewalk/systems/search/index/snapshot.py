@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import weakref
 import zlib
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from ropewalk.systems.search.index.ids import keys_of
 from ropewalk.systems.search.index.layout import Layout, check_analyzers, register, schema
 from ropewalk.systems.search.index.manifest import Manifest, SegmentInfo
 from ropewalk.systems.search.index.pack import Pack
+from ropewalk.systems.search.index.readers import Hold
 from ropewalk.systems.search.index.segment import segment_id
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ class Vectors:
 class Snapshot:
     """Made by `Collection.open`. Does not change; safe to use from several threads."""
 
-    def __init__(self, collection: Collection, manifest: Manifest, index: Any) -> None:
+    def __init__(self, collection: Collection, manifest: Manifest, index: Any, hold: Hold) -> None:
+        self._close = weakref.finalize(self, hold.close)
         self._local = collection.local
         self.name = collection.name
         self.manifest = manifest
@@ -70,7 +73,8 @@ class Snapshot:
         self.close()
 
     def close(self) -> None:
-        """Nothing of the snapshot can be used afterwards."""
+        """Let garbage collection have what only this snapshot needed; it must not be used afterwards."""
+        self._close()
 
     # --- rows ----------------------------------------------------------------------------------------------------
 
@@ -158,7 +162,9 @@ class Snapshot:
 
     def terms(self, query: Any, limit: int) -> tuple[np.ndarray, np.ndarray]:
         """The best live rows of a `tantivy.Query`: (rows int64, scores float32), best first, ties to the lower row."""
-        hits = self.searcher.search(query, limit, count=False).hits
+        if limit < 1 or not self.rows:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        hits = self.searcher.search(query, min(limit, self.rows), count=False).hits
         starts = self._starts
         rows = np.array([starts[at.segment_ord] + at.doc for _, at in hits], np.int64)
         return rows, np.array([score for score, _ in hits], np.float32)
@@ -168,22 +174,33 @@ class Snapshot:
 
 
 def open_snapshot(collection: Collection, number: int | None) -> Snapshot:
-    from tantivy import Index
-
     manifest = collection.manifest(number)
     check_analyzers(manifest.layout, manifest.analyzers, collection.name)
-    data = manifest.dump()
-    name = f"open/{manifest.number}-{hashlib.sha256(data).hexdigest()[:32]}"
-    folder = collection.local.made(name, lambda to: _lay_out(collection, manifest, to))
+    hold = Hold(collection.store, collection.local.root, manifest.number)
+    try:
+        if number is not None:
+            collection.check_kept(number)  # it may have been collected before it was held
+        return Snapshot(collection, manifest, _index(collection, manifest), hold)
+    except BaseException:
+        hold.close()
+        raise
+
+
+def _index(collection: Collection, manifest: Manifest) -> Any:
+    from tantivy import Index
+
+    name = f"open/{manifest.number}-{hashlib.sha256(manifest.dump()).hexdigest()[:32]}"
+    folder = collection.local.cached(name, lambda to: _lay_out(collection, manifest, to))
     index = Index.open(str(folder))
     index.config_reader("manual", 0)  # no thread that watches meta.json
     register(index, manifest.layout)
-    return Snapshot(collection, manifest, index)
+    return index
 
 
 def _lay_out(collection: Collection, manifest: Manifest, folder: Path) -> None:
     """One index of tantivy from the files of all segments."""
     listed = []
+    collection.local.fetch(manifest.segments)
     for info in manifest.segments:
         for path in collection.local.terms(info).iterdir():
             os.link(path, folder / path.name)
