@@ -27,7 +27,7 @@ from ropewalk.lifecycle import inspect
 from ropewalk.lifecycle.lane import Console, Lane, doubting
 from ropewalk.spine.compute.workers import release, workers_of
 from ropewalk.store import GcReport, Store, is_new, open_store
-from ropewalk.types import Bench, Dataset, Finding, Job, Model, Plan, Release, Report, Run, System
+from ropewalk.types import Bench, Dataset, Desk, Finding, Model, Plan, Release, Report, Run, System
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -82,19 +82,6 @@ def place(system: str | System[Any], **options: Unpack[Options]) -> Iterator[Pla
     finally:
         release()
         store.close()
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What a command of a system is lent beside its own options: settings, a job, and what the lane knows and does."""
-
-    config: Any
-    job: Job
-    events: Callable[[], pl.DataFrame]  # all that was answered, oldest first, with `truth` and `done` as far as known
-    write: Callable[[str | Path, bytes], None]  # a file, the whole of it or nothing
-    show: Callable[..., None]  # the result: figures by name, and how a person reads them if that is not a list of them
-    store: Callable[[], Store]  # for a command that keeps something: the store, made where there is none yet
-    model: Callable[[], Model]  # of the live release
 
 
 @contextmanager

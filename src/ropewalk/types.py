@@ -337,6 +337,19 @@ class Bench:
 
 
 @dataclass(frozen=True, slots=True)
+class Desk:
+    """What a command of a system is lent beside its own options: settings, a job, and what the lane knows and does."""
+
+    config: Any
+    job: Job
+    events: Callable[[], pl.DataFrame]  # all that was answered, oldest first, with `truth` and `done` as far as known
+    write: Callable[[str | Path, bytes], None]  # a file, the whole of it or nothing
+    show: Callable[..., None]  # the result: figures by name, and how a person reads them if that is not a list of them
+    store: Callable[[], Any]  # for a command that keeps something: the store, made where there is none yet
+    model: Callable[[], Model]  # of the live release
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome(Generic[Config]):
     """What `outputs` may use: the end of a life. It writes files for people into `folder`."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-from ropewalk.api import Desk
+from ropewalk.types import Desk
 
 DOCS = "file, folder, archive, s3://... or - (standard input) of HTML, Markdown, text, JSONL, CSV, Parquet, PDF, WARC"
 WHICH = "collection; without it that of the live release, or the only one there is"

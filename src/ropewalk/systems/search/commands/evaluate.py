@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ropewalk.api import Desk
 from ropewalk.errors import DataError
 from ropewalk.store import open_store
 from ropewalk.systems.search import encoders
@@ -17,6 +16,7 @@ from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.model import Search, Spec
 from ropewalk.systems.search.retrieve.engine import Wanted
 from ropewalk.systems.search.train import languages
+from ropewalk.types import Desk
 
 LEGS = {"bm25": "terms", "dense": "dense", "fused": "hybrid"}
 Runs = dict[str, dict[str, list[str]]]  # name -> query -> ids

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ropewalk.api import Desk
 from ropewalk.systems.search.commands import which
 from ropewalk.systems.search.contract import REQUEST
 from ropewalk.systems.search.index.collection import Collection, names
 from ropewalk.systems.search.service import shown
+from ropewalk.types import Desk
 
 BOLD = ("\x1b[1m", "\x1b[0m")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ropewalk.api import Desk
 from ropewalk.errors import MissingError, RopewalkError
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.index.collection import Collection, names
 from ropewalk.systems.search.model import Search, Spec
+from ropewalk.types import Desk
 
 
 def released(desk: Desk) -> Search | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ropewalk.api import Desk
 from ropewalk.errors import ConflictError, DataError
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.build import build, layout_of
@@ -15,6 +14,7 @@ from ropewalk.systems.search.data import collect_settings
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.manifest import Manifest
 from ropewalk.systems.search.train import languages
+from ropewalk.types import Desk
 
 SAMPLE = 10_000  # documents from which the kinds of fields are read
 

@@ -14,7 +14,23 @@ from ropewalk.systems.search.index.layout import Field, Layout
 from ropewalk.systems.search.index.upkeep import Policy, merge
 
 TEXT = Layout((Field("text", "text"),))
-WORDS = "hemp rope strand yarn tar walk laid hawser cable anchor sail mast deck oar keel".split()
+WORDS = [
+    "hemp",
+    "rope",
+    "strand",
+    "yarn",
+    "tar",
+    "walk",
+    "laid",
+    "hawser",
+    "cable",
+    "anchor",
+    "sail",
+    "mast",
+    "deck",
+    "oar",
+    "keel",
+]
 ALL = Policy(like=2, deleted=0.0)
 
 

@@ -92,38 +92,38 @@ class _Made:
             from tantivy import Query
 
             return Query.phrase_query(self.known.schema, place.name, list[Any](terms))
-        last = len(terms) - 1
-        return _either([self._term(t, place, clause.prefix and i == last, clause.text) for i, t in enumerate(terms)])
+        return _either([self._term(term, place, clause, term is terms[-1]) for term in terms])
 
-    def _term(self, term: str, place: Place, prefix: bool, typed: str) -> Any:
-        also = [(self._plain(word, place), SYNONYM) for word in self._synonyms(term, place)]
-        if prefix:
-            also += [
-                (self._plain(word, place), 1.0)
-                for word in self.known.begins(place.name, term, PREFIXES)
-                if word != term
-            ]
-        elif (
-            self.typos and self._is_unknown(term, place) and (meant := self.known.nearest(place.name, term)) is not None
-        ):
-            self.mended[typed] = meant
-            self.terms[place.language].add(meant)
-            also.append((self._plain(meant, place), MENDED))
+    def _term(self, term: str, place: Place, clause: Clause, last: bool) -> Any:
+        also = [] if clause.must == "not" else self._also(term, place, clause)
+        if clause.prefix and last:
+            words = self.known.begins(place.name, term, PREFIXES)
+            also += [(self._plain(word, place), 1.0) for word in words if word != term]
         if not also:
             return self._plain(term, place)
         from tantivy import Query
 
         return Query.disjunction_max_query([self._plain(term, place), *(_weighted(q, w) for q, w in also)])
 
+    def _also(self, term: str, place: Place, clause: Clause) -> list[tuple[Any, float]]:
+        """Queries of synonyms, and of the word that was meant where this one is not known."""
+        typed = clause.text.lower()
+        words = [w for key in dict.fromkeys((term, typed)) for w in self.known.synonyms.get(key, ())]
+        synonyms = [t for word in words for t in analysis.terms(word, place.language)]
+        self.terms[place.language].update(synonyms)
+        also = [(self._plain(word, place), SYNONYM) for word in synonyms]
+        if self.typos and not clause.prefix and self._is_unknown(term, place):
+            meant = self.known.nearest(place.name, term)
+            if meant is not None:
+                self.mended[clause.text] = meant
+                self.terms[place.language].add(meant)
+                also.append((self._plain(meant, place), MENDED))
+        return also
+
     def _plain(self, term: str, place: Place) -> Any:
         from tantivy import Query
 
         return Query.term_query(self.known.schema, place.name, term, "freq")
-
-    def _synonyms(self, term: str, place: Place) -> list[str]:
-        found = [t for word in self.known.synonyms.get(term, ()) for t in analysis.terms(word, place.language)]
-        self.terms[place.language].update(found)
-        return found
 
     def _is_unknown(self, term: str, place: Place) -> bool:
         same = [other for other in self.known.places if other.language == place.language]
