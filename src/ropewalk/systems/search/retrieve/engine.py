@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from tantivy import Occur, Query
 
 from ropewalk.methods.text import vectors
 from ropewalk.systems.search.index.snapshot import Snapshot
@@ -151,8 +152,6 @@ class Engine:
         """How many documents match, and by field: those with a term, and the candidates of the other leg."""
         if not (wanted.count or wanted.facets):
             return 0, {}
-        from tantivy import Occur, Query
-
         parts = [] if query is None or wanted.legs == "dense" else [(Occur.Should, query)]
         if len(by_meaning.rows):
             ids = self.snapshot.ids(by_meaning.rows)

@@ -139,7 +139,9 @@ values = {
     "tags": st.sampled_from(["shoe", "red", "boot"]),
     "stock": st.integers(-1, 13),
     "price": st.sampled_from([60.0, 79.5, 100.0, 120.0]),
-    "sold": st.datetimes(datetime(2023, 1, 1), datetime(2024, 12, 31)).map(lambda d: d.replace(microsecond=0, tzinfo=UTC)),
+    "sold": st.datetimes(datetime(2023, 1, 1), datetime(2024, 12, 31)).map(
+        lambda d: d.replace(microsecond=0, tzinfo=UTC)
+    ),
     "new": st.booleans(),
 }
 
@@ -158,9 +160,11 @@ def between(name):
 leaves = st.sampled_from(sorted(values)).flatmap(one_of) | st.sampled_from(["stock", "price", "sold"]).flatmap(between)
 trees = st.recursive(
     leaves,
-    lambda inner: st.builds(No, inner)
-    | st.lists(inner, max_size=3).map(lambda p: Every(tuple(p)))
-    | st.lists(inner, max_size=3).map(lambda p: Some(tuple(p))),
+    lambda inner: (
+        st.builds(No, inner)
+        | st.lists(inner, max_size=3).map(lambda p: Every(tuple(p)))
+        | st.lists(inner, max_size=3).map(lambda p: Some(tuple(p)))
+    ),
     max_leaves=6,
 )
 
@@ -175,7 +179,13 @@ def test_the_mask_and_the_query_of_a_filter_are_the_same_documents(asked, tree):
 
 
 def test_a_filter_changes_no_score(asked):
-    free = dict(zip(ids(asked, "running shoes", legs="terms"), asked.search(Wanted("running shoes", legs="terms")).scores, strict=True))
+    free = dict(
+        zip(
+            ids(asked, "running shoes", legs="terms"),
+            asked.search(Wanted("running shoes", legs="terms")).scores,
+            strict=True,
+        )
+    )
     wanted = where(asked, {"brand": "Alder"})
     kept = asked.search(Wanted("running shoes", legs="terms", where=wanted))
     assert kept.scores[0] == free["1"]
@@ -251,7 +261,9 @@ WIDER = [
 
 
 @pytest.mark.parametrize("body", WIDER)
-@pytest.mark.parametrize("query", ["secret running costs", "running", '"secret plan"', "sec*", "+secret", "-shoes", "title:secret"])
+@pytest.mark.parametrize(
+    "query", ["secret running costs", "running", '"secret plan"', "sec*", "+secret", "-shoes", "title:secret"]
+)
 def test_no_query_widens_what_a_caller_may_see(asked, query, body):
     mine = callers.bound(BOUND, "token of a", asked.kinds)
     wanted = filters.both(where(asked, body), mine)
