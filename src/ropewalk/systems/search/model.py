@@ -32,6 +32,7 @@ class Spec:
 
     collection: str
     encoder: encoders.Named | None
+    bound: str = ""  # under which name its callers are listed; empty: the collection's own
     legs: str = "hybrid"  # what is served when a request does not say otherwise; terms: the baseline
     depth: int = 200
     synonyms: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class Search:
     # -- life --
 
     def attach(self, store: Store) -> None:
-        self._live = Live(store, self.spec.collection)
+        self._live = Live(store, self.spec.collection, self.spec.bound or self.spec.collection)
 
     def save(self, folder: Path) -> None:
         body = {**asdict(self.spec), "encoder": asdict(self.spec.encoder) if self.spec.encoder else None}

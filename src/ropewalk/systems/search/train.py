@@ -23,7 +23,8 @@ def train(config: Config, dataset: Dataset, job: Job, start: Model | None) -> Se
     collection.create(layout)
     if not collection.manifest().live:
         collection.commit(build(collection, documents.iter_slices(10_000), encoder, job))
-    model = Search(Spec(collection.name, encoder, "hybrid" if encoder else "terms", config.depth, config.synonyms))
+    legs = "hybrid" if encoder else "terms"
+    model = Search(Spec(collection.name, encoder, config.collection, legs, config.depth, config.synonyms))
     model.attach(job.store)
     return model
 

@@ -93,7 +93,42 @@ def evaluate(
     return evaluate(desk, docs, queries, qrels)
 
 
+def upkeep(
+    desk: Desk,
+    *,
+    collection: Annotated[str, WHICH, "COLLECTION"] = "",
+    every: Annotated[float, "again every so many seconds, until it is stopped (default: once)", "SECONDS"] = 0.0,
+    older_than_days: Annotated[float, "manifests replaced so long ago are removed (default: 7)", "DAYS"] = 7.0,
+    dry_run: Annotated[bool, "say what would be removed, change nothing"] = False,
+) -> int:
+    """Merges segments and removes what no kept manifest names."""
+    from ropewalk.systems.search.commands.keep import upkeep
+
+    return upkeep(desk, collection, every, older_than_days, dry_run)
+
+
+def bind(
+    desk: Desk,
+    caller: Annotated[str, "name of who asks", "CALLER"],
+    *,
+    where: Annotated[str, 'what they may see, as JSON: {"tenant": "a"}', "JSON"] = "",
+    remove: Annotated[bool, "take their token away"] = False,
+    collection: Annotated[str, WHICH, "COLLECTION"] = "",
+) -> int:
+    """Gives a caller a token for a part of a collection; from then on everybody needs one."""
+    from ropewalk.systems.search.commands.keep import bind
+
+    return bind(desk, caller, where, remove, collection)
+
+
+def labels(desk: Desk, *, out: Annotated[str, "where the labels go (default: labels.qrels)"] = "labels.qrels") -> int:
+    """Writes the thumbs that people gave as labels."""
+    from ropewalk.systems.search.commands.keep import labels
+
+    return labels(desk, out)
+
+
 COMMANDS: dict[str, Callable[..., int]] = {
     "index": index, "add": add, "delete": delete, "query": query, "ask": ask, "collections": collections,
-    "evaluate": evaluate,
+    "evaluate": evaluate, "upkeep": upkeep, "bind": bind, "labels": labels,
 }  # fmt: skip

@@ -63,7 +63,7 @@ def _model(desk: Desk, store: Any, docs: str) -> Search:
     collection = Collection(store, "evaluated")
     collection.create(layout)
     collection.commit(build(collection, found.batches(), encoder, desk.job))
-    model = Search(Spec("evaluated", encoder, "hybrid" if encoder else "terms"))
+    model = Search(Spec("evaluated", encoder, legs="hybrid" if encoder else "terms"))
     model.attach(store)
     return model
 

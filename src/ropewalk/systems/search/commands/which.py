@@ -46,6 +46,16 @@ def model(desk: Desk, name: str) -> Search:
         return live
     collection = named(desk, name)
     encoder = encoders.parse(collection.layout().encoder)
-    made = Search(Spec(collection.name, encoder, "hybrid" if encoder else "terms", synonyms=desk.config.synonyms))
+    made = Search(Spec(collection.name, encoder, legs="hybrid" if encoder else "terms", synonyms=desk.config.synonyms))
     made.attach(collection.store)
     return made
+
+
+def bound_name(desk: Desk, collection: Collection) -> str:
+    """The name under which the callers of a collection are listed: that of its releases stays when a new one builds a new collection."""
+    live = released(desk)
+    return (
+        live.spec.bound
+        if live is not None and live.spec.collection == collection.name and live.spec.bound
+        else collection.name
+    )

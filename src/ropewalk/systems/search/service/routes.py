@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -110,9 +111,11 @@ async def _given(request: Request) -> dict[str, Any]:
 async def _body(request: Request) -> Mapping[str, Any]:
     try:
         body = json.loads(await request.body() or b"{}")
-    except ValueError:
-        return {"query": None}  # refused by the contract, with a sentence
-    return body if isinstance(body, dict) else {"query": None}
+    except ValueError as error:
+        raise HTTPException(400, f"the body is not JSON ({error}).") from None
+    if not isinstance(body, dict):
+        raise HTTPException(400, "the body is one JSON object.")
+    return body
 
 
 def _caller(request: Request) -> str:
