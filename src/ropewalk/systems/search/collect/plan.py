@@ -157,12 +157,14 @@ def _by_lines(entry: Entry, limit: int) -> Iterator[Entry]:
 def _by_rows(entry: Entry) -> list[Entry]:
     import polars as pl
 
-    from ropewalk.systems.search.collect.tables import rows_of
+    from ropewalk.systems.search.collect.tables import is_whole, rows_of
 
+    if not is_whole(entry.path, entry.format):
+        return [entry]  # its reader says what is wrong
     try:
         rows = rows_of(pl.scan_parquet(entry.path) if entry.format == "parquet" else pl.scan_ipc(entry.path))
-    except (pl.exceptions.PolarsError, OSError):
-        return [entry]  # its reader says what is wrong
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+        return [entry]
     starts = range(0, max(rows, 1), ROWS)
     return [replace(entry, start=s, stop=min(rows, s + ROWS)) for s in starts]
 
