@@ -1,10 +1,11 @@
 """Records become documents: names recognised, ids stable, values of one type, times in UTC."""
 
+import io
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ropewalk.config import load
@@ -92,6 +93,7 @@ def test_a_time_is_in_utc_or_none(value, expected):
 
 
 @given(st.text() | st.integers() | st.floats() | st.binary())
+@settings(max_examples=50, deadline=None)
 def test_any_value_is_a_time_or_none(value):
     assert moment(value) is None or moment(value).tzinfo is UTC
 
@@ -131,6 +133,7 @@ NESTED = st.recursive(
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), NESTED, max_size=3), min_size=1, max_size=6), st.data())
+@settings(max_examples=50, deadline=None)
 def test_parts_get_one_schema_wherever_they_are_cut(records, data):
     made = [document({"text": "t", **r}, n) for n, r in enumerate(records)]
     cut = data.draw(st.integers(0, len(made)))
@@ -145,7 +148,21 @@ def test_parts_get_one_schema_wherever_they_are_cut(records, data):
             assert pl.concat(frames)[name].equals(whole[name], null_equal=True)
 
 
+@given(st.lists(st.dictionaries(st.text(), NESTED, max_size=4), min_size=1, max_size=4))
+@settings(max_examples=50, deadline=None)
+def test_any_record_is_a_row_of_a_file_or_says_why_not(records):
+    made = [document({**r, "text": "t"}, n) for n, r in enumerate(records)]
+    good = [m for m in made if not isinstance(m, str)]
+    if good and not any("\ud800" <= c <= "\udfff" for c in str(records)):
+        frame, _ = frame_of(good)
+        file = io.BytesIO()
+        frame.write_parquet(file)
+        file.seek(0)
+        assert pl.read_parquet(file).equals(frame)
+
+
 @given(NESTED)
+@settings(max_examples=50, deadline=None)
 def test_any_value_fits_a_column(value):
     made = natural(value)
     assert made is None or isinstance(made, (str, int, float, bool, datetime, list))

@@ -209,6 +209,20 @@ def test_file_times_count_only_when_asked_for(job, tmp_path):
     assert timed.documents.collect()["time"][0].timestamp() == 1_700_000_000
 
 
+def test_a_document_s_own_time_comes_before_its_file_s(job, tmp_path):
+    (tmp_path / "a.csv").write_text("id,text,date\n1,a,2026-01-02\n2,b,\n")
+    os.utime(tmp_path / "a.csv", (1_700_000_000, 1_700_000_000))
+    found = collect(str(tmp_path / "a.csv"), job, CollectSettings(language="en", file_times=True))
+    assert [t.year for t in found.documents.collect()["time"]] == [2026, 2023]
+
+
+def test_an_empty_cell_does_not_make_another_column_the_text(job, tmp_path):
+    (tmp_path / "a.csv").write_text("id,text,description\n1,a,x\n2,,y\n")
+    found = collect(str(tmp_path / "a.csv"), job, EN)
+    assert found.documents.collect()["text"].to_list() == ["a"]
+    assert found.set_aside.rows() == [("a.csv", 3, "its text is empty")]
+
+
 def encrypted():
     """A .zip whose member says that it is encrypted."""
     data = bytearray(zipped({"a.txt": "x"}))

@@ -157,4 +157,4 @@ def _header_problem(header: list[str], separator: str) -> str:
 def _row(label: str, number: int, header: list[str], row: list[str]) -> Item:
     if len(row) != len(header):
         return Bad(label, number, f"has {len(row)} values where the header has {len(header)} names")
-    return Found(label, number, {k: v for k, v in zip(header, row, strict=True) if v.strip()})
+    return Found(label, number, {k: v if v.strip() else None for k, v in zip(header, row, strict=True)})

@@ -5,7 +5,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ropewalk.systems.search.collect.found import Bad, Found
@@ -22,6 +22,7 @@ def stream(data):
 
 
 @given(st.lists(OBJECTS, max_size=8), st.sampled_from([b"\n", b"\r\n"]))
+@settings(max_examples=50, deadline=None)
 def test_what_json_writes_is_read_back(objects, end):
     data = end.join(json.dumps(o).encode() for o in objects)
     found = list(read_jsonl(io.BytesIO(data), "a", SETTINGS))
@@ -32,6 +33,7 @@ def test_what_json_writes_is_read_back(objects, end):
 
 
 @given(st.binary(max_size=200))
+@settings(max_examples=50, deadline=None)
 def test_any_bytes_are_an_object_or_a_reason(line):
     value = parse(line)
     assert isinstance(value, dict) or (isinstance(value, str) and value)
@@ -39,6 +41,7 @@ def test_any_bytes_are_an_object_or_a_reason(line):
 
 
 @given(st.lists(st.binary(max_size=40).filter(lambda b: b"\n" not in b and not b.endswith(b"\r")), max_size=20))
+@settings(max_examples=50, deadline=None)
 def test_a_broken_line_does_not_touch_its_neighbours(broken):
     data = b"".join(b"%s\n%s\n" % (b, json.dumps({"id": i}).encode()) for i, b in enumerate(broken))
     found = [f for f in read_jsonl(io.BytesIO(data), "a", SETTINGS) if isinstance(f, Found) and f.position % 2 == 0]
@@ -46,6 +49,7 @@ def test_a_broken_line_does_not_touch_its_neighbours(broken):
 
 
 @given(st.lists(st.binary(max_size=30).filter(lambda b: b"\n" not in b), min_size=1, max_size=30), st.data())
+@settings(max_examples=50, deadline=None)
 def test_ranges_of_lines_together_are_all_lines(whole, data):
     text = b"\n".join(whole)
     cut = data.draw(st.integers(0, len(text)))
@@ -94,12 +98,13 @@ def test_a_json_file_may_hold_one_object_a_list_or_lines():
         st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=2, max_size=2), max_size=6
     )
 )
+@settings(max_examples=50, deadline=None)
 def test_what_csv_writes_is_read_back(rows):
     out = io.StringIO()
     csv.writer(out).writerows([["id", "text"], *rows])
     found = list(read_csv(stream(out.getvalue().encode()), "a", SETTINGS, ","))
     assert [f.record for f in found] == [
-        {k: v for k, v in zip(("id", "text"), r, strict=True) if v.strip()} for r in rows
+        {k: v if v.strip() else None for k, v in zip(("id", "text"), r, strict=True)} for r in rows
     ]
 
 

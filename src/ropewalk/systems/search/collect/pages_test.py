@@ -4,7 +4,7 @@ import io
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ropewalk.systems.search.collect.found import Bad, Found, Remark
@@ -54,6 +54,7 @@ def test_a_page_gives_title_text_and_what_its_head_says():
 
 
 @given(st.text())
+@settings(max_examples=50, deadline=None)
 def test_any_text_is_a_page(text):
     assert isinstance(html_record(text)["text"], str)
     assert isinstance(markdown_record(text)["text"], str)

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ropewalk.systems.search.collect.passages import WORD, passages
@@ -13,6 +13,7 @@ PROSE = st.lists(st.sampled_from(["Rope", "walk.", "Dr.", "Is", "it?", "你好�
 
 
 @given(PROSE | st.text(), st.integers(1, 8))
+@settings(max_examples=50, deadline=None)
 def test_passages_hold_every_word_once_and_are_short(text, words):
     found = passages(text, words)
     assert all(0 <= a < b <= len(text) for a, b in found)

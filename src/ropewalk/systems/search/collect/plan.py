@@ -39,7 +39,9 @@ def entries_of(named: Sequence[tuple[str, Path]], settings: CollectSettings) -> 
 
 def labels_of(addresses: Sequence[str]) -> list[str]:
     """A label an address: its last part, with as many parts before it as tell it from the others."""
-    parts = [[p for p in Path(a).expanduser().absolute().parts if p != os.sep] or ["files"] for a in addresses]
+    parts = [
+        [p for p in Path(os.path.abspath(Path(a).expanduser())).parts if p != os.sep] or ["files"] for a in addresses
+    ]
     labels = [p[-1] for p in parts]
     for depth in range(2, max(map(len, parts), default=0) + 1):
         labels = ["/".join(p[-depth:]) if labels.count(one) > 1 else one for p, one in zip(parts, labels, strict=True)]
