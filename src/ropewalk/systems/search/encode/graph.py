@@ -86,7 +86,11 @@ def build(weights: Weights, shape: Shape, precision: Precision, signed: bool = T
         graph.nodes,
         "sentence-encoder",
         [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["texts", "tokens"])],
-        [helper.make_tensor_value_info(graph.nodes[-1].output[0], TensorProto.FLOAT, ["texts", "tokens", shape.hidden])],
+        [
+            helper.make_tensor_value_info(
+                graph.nodes[-1].output[0], TensorProto.FLOAT, ["texts", "tokens", shape.hidden]
+            )
+        ],
         list(graph.constants.values()),
     )
     versions = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
@@ -178,3 +182,19 @@ def _scale(graph: Graph, x: str, zero: int) -> str:
         least = graph.constant("least", np.float32(LEAST))
         largest = graph.op("Max", graph.op("ReduceMax", x, graph.whole(1), keepdims=1), least)
     return graph.op("Mul", largest, graph.constant(f"step {zero}", np.float32(1 / (255 - zero))))
+
+
+def product_of_bytes(right: np.ndarray) -> bytes:
+    """A model of one operator: left uint8 [M, K] @ right int8 [K, N] -> int32 [M, N]."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    made = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["left", "right"], ["product"])],
+        "product",
+        [helper.make_tensor_value_info("left", TensorProto.UINT8, [None, right.shape[0]])],
+        [helper.make_tensor_value_info("product", TensorProto.INT32, [None, right.shape[1]])],
+        [numpy_helper.from_array(right, "right")],
+    )
+    return bytes(
+        helper.make_model(made, opset_imports=[helper.make_opsetid("", 20)], ir_version=10).SerializeToString()
+    )
