@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ropewalk.errors import CorruptError, MissingError, StoreError
-from ropewalk.store.blobs import CHUNK, Folder, Place, explain, temporary, write
+from ropewalk.store.blobs import CHUNK, Folder, Place, abandoned, explain, in_memory, temporary, write
 from ropewalk.types import Blob
 
 SMALL = 8 << 20  # bytes that a file may have to be read at once
@@ -213,7 +213,8 @@ class Contents:
 
     def leftovers(self) -> list[Path]:
         """Temporary files whose writers are dead."""
-        return self._cache.leftovers()
+        memory = in_memory()
+        return [*self._cache.leftovers(), *(abandoned(memory) if memory else ())]
 
     def forget(self, hash: str) -> None:
         """A collection removed it from the place."""

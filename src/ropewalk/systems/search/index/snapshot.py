@@ -13,7 +13,7 @@ import weakref
 import zlib
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -210,7 +210,7 @@ def _lay_out(collection: Collection, manifest: Manifest, folder: Path) -> None:
             name = f"{segment_id(info.hash)}.{manifest.number}.del"
             (folder / name).write_bytes(alive_file(dead, fieldnorms))
         listed.append(_listed(info, manifest.number))
-    meta = _empty_meta(manifest.layout, folder)
+    meta = json.loads(_empty_meta(manifest.layout))
     meta.update(segments=listed, opstamp=manifest.number)
     (folder / "meta.json").write_text(json.dumps(meta))
 
@@ -222,14 +222,16 @@ def _listed(info: SegmentInfo, opstamp: int) -> dict[str, Any]:
     return {"segment_id": uuid, "max_doc": info.documents, "deletes": deletes}
 
 
-def _empty_meta(layout: Layout, folder: Path) -> dict[str, Any]:
+@lru_cache(maxsize=32)
+def _empty_meta(layout: Layout) -> str:
     """What tantivy itself writes for an index of this layout."""
+    from tempfile import TemporaryDirectory
+
     from tantivy import Index
 
-    Index(schema(layout), str(folder))
-    meta: dict[str, Any] = json.loads((folder / "meta.json").read_bytes())
-    (folder / "meta.json").unlink()
-    return meta
+    with TemporaryDirectory() as folder:
+        Index(schema(layout), folder)
+        return Path(folder, "meta.json").read_text()
 
 
 def alive_file(dead: np.ndarray, like: bytes) -> bytes:
