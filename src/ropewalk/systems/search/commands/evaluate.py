@@ -7,15 +7,12 @@ from typing import Any
 
 from ropewalk.errors import DataError
 from ropewalk.store import open_store
-from ropewalk.systems.search import encoders
-from ropewalk.systems.search.build import build, layout_of
-from ropewalk.systems.search.collect import collect
-from ropewalk.systems.search.data import collect_settings, read_labels, read_queries
+from ropewalk.systems.search.data import read_labels, read_queries
 from ropewalk.systems.search.evaluate import DEPTH, ndcg, recall
 from ropewalk.systems.search.index.collection import Collection
-from ropewalk.systems.search.model import Search, Spec
+from ropewalk.systems.search.model import Search
 from ropewalk.systems.search.retrieve.engine import Wanted
-from ropewalk.systems.search.train import languages
+from ropewalk.systems.search.texts import add, reading
 from ropewalk.types import Desk
 
 LEGS = {"bm25": "terms", "dense": "dense", "fused": "hybrid"}
@@ -51,21 +48,9 @@ def labels_of(address: str) -> dict[str, dict[str, int]]:
 
 def _model(desk: Desk, store: Any, docs: str) -> Search:
     """A model over a collection of its own, that nobody else sees."""
-    found = collect(docs, desk.job, collect_settings(desk.config))
-    encoder = encoders.named(desk.config, desk.job)
-    layout = layout_of(
-        found.documents.head(10_000).collect(),
-        desk.config.fields,
-        desk.config.weights,
-        **languages(desk.config),
-        **encoders.of_layout(encoder),
-    )
     collection = Collection(store, "evaluated")
-    collection.create(layout)
-    collection.commit(build(collection, found.batches(), encoder, desk.job))
-    model = Search(Spec("evaluated", encoder, legs="hybrid" if encoder else "terms"))
-    model.attach(store)
-    return model
+    add(collection, docs, desk.config, desk.job)
+    return reading(collection, desk.config)
 
 
 def _run(desk: Desk, model: Search, asked: Sequence[tuple[str, str]], legs: str, name: str) -> dict[str, list[str]]:

@@ -7,12 +7,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ropewalk.systems.search.commands import which
-from ropewalk.systems.search.contract import REQUEST
 from ropewalk.systems.search.index.collection import Collection, names
-from ropewalk.systems.search.service import shown
+from ropewalk.systems.search.texts import answered
 from ropewalk.types import Desk
 
 BOLD = ("\x1b[1m", "\x1b[0m")
@@ -22,15 +19,14 @@ def query(
     desk: Desk, words: str, collection: str, top: int, where: str, facets: str, legs: str, manifest: int, explain: bool
 ) -> int:
     model = which.model(desk, collection)
-    row = asked(query=words, k=top, where=where, facets=facets, legs=legs)
-    found = answered(model, row)
+    found = answered(model, {"query": words, "k": top, "where": where, "facets": facets, "legs": legs})
     desk.show(found, _listed(found))
     return 0
 
 
 def ask(desk: Desk, question: str, collection: str, where: str) -> int:
     model = which.model(desk, collection)
-    found = answered(model, asked(query=question, task="ask", where=where))
+    found = answered(model, {"query": question, "task": "ask", "where": where})
     desk.show(found, _told(found))
     return 0
 
@@ -50,18 +46,6 @@ def collections(desk: Desk) -> int:
     ]
     desk.show(found, "\n".join(lines) or "there is no collection yet: ropewalk search index DOCS --into NAME")
     return 0
-
-
-def asked(**given: Any) -> dict[str, Any]:
-    """A row of the contract."""
-    return {**{column.name: column.default for column in REQUEST.columns}, **given}
-
-
-def answered(model: Any, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The model's answer to one row, dressed for people."""
-    answers = model.predict({name: np.array([value], object) for name, value in row.items()})
-    answer = {name: values.tolist()[0] for name, values in answers.items()}
-    return shown.answer(model, row, {"event_id": "", "release": "", **answer})
 
 
 def _listed(found: Mapping[str, Any]) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ropewalk.errors import MissingError, RopewalkError
-from ropewalk.systems.search import encoders
 from ropewalk.systems.search.index.collection import Collection, names
-from ropewalk.systems.search.model import Search, Spec
+from ropewalk.systems.search.model import Search
+from ropewalk.systems.search.texts import reading
 from ropewalk.types import Desk
 
 
@@ -44,11 +44,7 @@ def model(desk: Desk, name: str) -> Search:
     live = released(desk)
     if live is not None and name in ("", live.spec.collection):
         return live
-    collection = named(desk, name)
-    encoder = encoders.parse(collection.layout().encoder)
-    made = Search(Spec(collection.name, encoder, legs="hybrid" if encoder else "terms", synonyms=desk.config.synonyms))
-    made.attach(collection.store)
-    return made
+    return reading(named(desk, name), desk.config)
 
 
 def bound_name(desk: Desk, collection: Collection) -> str:

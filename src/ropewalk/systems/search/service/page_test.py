@@ -116,7 +116,7 @@ def shown(tmp_path_factory, events):
     return {int(k): v for k, v in json.loads(unescape(answer)).items()}
 
 
-class served:  # noqa: N801 - used as a context manager, like a function
+class served:
     """The service on a free port, stopped at the end."""
 
     def __init__(self, model, events, folder):
