@@ -191,10 +191,15 @@ class Contents:
         """A temporary copy of a file, which a place may move; removed in the end."""
         half = temporary(self._local / "tmp")
         try:
-            write(half, _chunks(source), durable=False)
-            yield half
+            size = source.stat().st_size
         except OSError as error:
-            raise explain(error, half, source.stat().st_size if source.exists() else 0) from error
+            raise StoreError(f"{source} cannot be kept: {error.strerror or error}.") from error
+        try:
+            write(half, _chunks(source), durable=False)
+        except OSError as error:
+            raise explain(error, half, size) from error
+        try:
+            yield half
         finally:
             half.unlink(missing_ok=True)
 

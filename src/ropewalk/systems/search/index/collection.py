@@ -163,7 +163,9 @@ class Collection:
         return SegmentInfo(built.hash, built.documents, built.bytes, built.text_bytes, now.built)
 
     def _writable(self) -> Manifest:
-        now = self.manifest(self._newest or None)  # any of them tells the layout; a commit looks for the newest
+        now = (
+            self._manifests.get(self._newest) or self.manifest()
+        )  # any tells the layout; a commit looks for the newest
         check_analyzers(now.layout, now.analyzers, self.name)
         return now
 
@@ -275,6 +277,10 @@ def last_of_equal(
     documents: Sequence[Mapping[str, Any]], vectors: Any | None
 ) -> tuple[Sequence[Mapping[str, Any]], Any | None]:
     """Without those that a later one of the same id replaces."""
+    if vectors is not None and len(vectors) != len(documents):
+        raise DataError(
+            [f"vectors: {len(documents)} documents came with {len(vectors)} vectors; each has one, in the same order."]
+        )
     last = {document.get("id"): row for row, document in enumerate(documents)}
     if len(last) == len(documents):
         return documents, vectors

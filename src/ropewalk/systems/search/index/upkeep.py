@@ -31,7 +31,7 @@ class Policy:
     """When to merge. Every document is rewritten about log(all / smallest) / log(like) times in its life."""
 
     like: int = 8  # segments of like size that become one
-    deleted: float = 0.1  # share of deleted rows from which on a segment is rewritten
+    deleted: float = 0.05  # share of deleted rows from which on a segment is rewritten: below, scores are within 1 %
     smallest: int = 1_000  # live rows; smaller segments count as of like size
     largest: int = 128 << 20  # bytes of text in a merged segment: building takes some six times that in memory
 
