@@ -44,11 +44,13 @@ class Search:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self._live: Live | None = None
-        self._encode = encoders.lazily(spec.encoder)
+        self._store: Store | None = None
+        self._encode = encoders.lazily(spec.encoder, lambda: self._store)
 
     # -- life --
 
     def attach(self, store: Store) -> None:
+        self._store = store
         self._live = Live(store, self.spec.collection, self.spec.bound or self.spec.collection)
 
     def save(self, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ Runs = dict[str, dict[str, list[str]]]  # name -> query -> ids
 
 def evaluate(desk: Desk, docs: str, queries: str, qrels: str) -> int:
     asked, labels = read_queries(queries), labels_of(qrels)
-    with open_store("memory://") as store:
+    with tempfile.TemporaryDirectory(prefix="ropewalk-") as folder, open_store(folder) as store:
         model = _model(desk, store, docs)
         runs = {name: _run(desk, model, asked, legs, name) for name, legs in LEGS.items()}
     runs["reranked"] = runs["fused"]
