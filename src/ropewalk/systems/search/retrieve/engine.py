@@ -114,9 +114,10 @@ class Engine:
 
     def dense_leg(self, clauses: Sequence[words.Clause], wanted: Wanted, vector: np.ndarray | None = None) -> Leg:
         text = words.plain(clauses)
-        if self.encode is None or not (text or vector is not None):
+        if vector is None and (self.encode is None or not text):
             return NONE
-        query = self.encode([text])[0] if vector is None else vector
+        query = self.encode([text])[0] if vector is None and self.encode is not None else vector
+        assert query is not None
         mask = self.seen(wanted.where, clauses)
         return Leg(*vectors.scan(self.snapshot.vectors, query, max(self.depth, wanted.k), mask))
 
