@@ -39,24 +39,24 @@ test: export NPROC = 1
 test: export OMP_NUM_THREADS = 1
 test: export OPENBLAS_NUM_THREADS = 1
 test: export POLARS_MAX_THREADS = 1
-test: .venv/ready-inventory,demo,s3,postgres,ray,test
+test: .venv/ready-inventory,search,demo,s3,postgres,ray,test
 	@$(BIN)/python -m pytest -n 2 --dist loadscope
 
-check: .venv/ready-inventory,demo,s3,postgres,ray,test,check
+check: .venv/ready-inventory,search,demo,s3,postgres,ray,test,check
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python docs/reference.py --check
 	@$(BIN)/python docs/pictures.py --check
 
-docs: .venv/ready-inventory,demo,s3,postgres,ray,test,check
+docs: .venv/ready-inventory,search,demo,s3,postgres,ray,test,check
 	@$(BIN)/python docs/reference.py
 	@$(BIN)/python docs/pictures.py
 
-bench: .venv/ready-inventory,demo,s3,postgres,ray,test
+bench: .venv/ready-inventory,search,demo,s3,postgres,ray,test
 	@$(BIN)/python benchmarks/run.py
 
-bench-inventory: .venv/ready-inventory,demo,s3,postgres,ray,test
+bench-inventory: .venv/ready-inventory,search,demo,s3,postgres,ray,test
 	@$(BIN)/python benchmarks/inventory.py
 
 # Writes requirements.lock: names, versions and hashes of every package for Python 3.11 and later, no host names.
