@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ropewalk.errors import DataError
+from ropewalk.methods.stats import paired
 from ropewalk.methods.text import judging, ranking
+from ropewalk.store import open_store
+from ropewalk.systems.search import cloze
+from ropewalk.systems.search.build import build
 from ropewalk.systems.search.config import Config
+from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.model import Search
 from ropewalk.systems.search.requests import labels_of
 from ropewalk.systems.search.retrieve.engine import Engine, Wanted
@@ -36,12 +42,28 @@ def evaluate(config: Config, model: Search, dataset: Dataset, job: Job) -> Repor
         raise DataError(
             ["queries: none that is held out has a relevant document in the labels; there is nothing to measure."]
         )
-    engine, _, _ = model.opened()
+    engine, _, _ = _measured(model, dataset, job).opened()
     ours, theirs = (
         run(engine, asked, legs, lambda n: job.progress("queries", n, len(asked), "queries"))
         for legs in (model.spec.legs, "terms")
     )
     return _report(config, sorted(q for q, _ in asked), ours, theirs, labels, job.seed)
+
+
+def _measured(model: Search, dataset: Dataset, job: Job) -> Search:
+    """The model on its collection; where the queries were taken out of the documents, on a copy without them."""
+    if "removed" not in dataset.tables:
+        return model
+    documents = cloze.without(dataset.table("documents").collect(), dataset.table("removed").collect())
+    store = open_store(str(job.folder / "cloze"))
+    collection = Collection(store, "cloze")
+    engine, _, _ = model.opened()
+    if not collection.exists():
+        collection.create(engine.snapshot.layout)
+        collection.commit(build(collection, documents.iter_slices(10_000), model.spec.encoder, job))
+    copy = Search(replace(model.spec, collection="cloze", bound=""))
+    copy.attach(store)
+    return copy
 
 
 def run(engine: Engine, asked: Asked, legs: str, progress: Callable[[int], None] = lambda _: None) -> Run:
@@ -60,7 +82,7 @@ def _report(config: Config, asked: Sequence[str], ours: Run, theirs: Run, labels
     mine, other = (ranking.score(labels, one, MEASURES, asked) for one in (ours, theirs))
     others = []
     for name in MEASURES:
-        mean = ranking.mean(mine[name], seed=seed)
+        mean = paired.mean(mine[name], seed=seed)
         others.append(Metric(name, mean.value, "", mean.low, mean.high, float(other[name].mean())))
     holes = {"model": judging.beside(labels, ours), "baseline": judging.beside(labels, theirs)}
     return Report(

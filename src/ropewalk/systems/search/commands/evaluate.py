@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from ropewalk.errors import DataError
+from ropewalk.methods.stats import paired
 from ropewalk.methods.text import judging, ranking
 from ropewalk.store import open_store
-from ropewalk.systems.search.data import read_labels, read_queries
 from ropewalk.systems.search.evaluate import Run, run
 from ropewalk.systems.search.index.collection import Collection
+from ropewalk.systems.search.measure import files
 from ropewalk.systems.search.model import Search
 from ropewalk.systems.search.texts import add, reading
 from ropewalk.types import Desk
@@ -23,7 +24,7 @@ SHOWN = ("ndcg@10", "recall@100")
 
 
 def evaluate(desk: Desk, docs: str, queries: str, qrels: str) -> int:
-    asked, labels = read_queries(queries), labels_of(qrels)
+    asked, labels = list(files.read_queries(queries).items()), files.read_labels(qrels)
     known = [q for q in ranking.answerable(labels) if q in dict(asked)]
     if not known:
         raise DataError(
@@ -35,13 +36,6 @@ def evaluate(desk: Desk, docs: str, queries: str, qrels: str) -> int:
     body = {name: {m: float(one[m].mean()) for m in SHOWN} for name, one in scores.items()}
     desk.show(body, _text(scores, runs, labels, known, desk.job.seed))
     return 0
-
-
-def labels_of(address: str) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
-    for query, document, label in read_labels(address).iter_rows():
-        found.setdefault(query, {})[document] = label
-    return found
 
 
 def _model(desk: Desk, store: Any, docs: str) -> Search:
@@ -70,13 +64,13 @@ def _text(
     """A row a run, and what fusing gains on the better leg."""
     lines = [f"{'':10}{'ndcg@10':>9}{'':17}{'recall@100':>11}{'unjudged@10':>13}"]
     for name, one in scores.items():
-        mean = ranking.mean(one["ndcg@10"], seed=seed)
+        mean = paired.mean(one["ndcg@10"], seed=seed)
         holes = float(judging.holes(labels, runs[name], 10, known).mean())
         lines.append(
             f"{name:10}{mean.value:9.4f} [{mean.low:.3f}, {mean.high:.3f}] {one['recall@100'].mean():11.4f}{holes:13.1%}"
         )
     best = max(("bm25", "dense"), key=lambda name: float(scores[name]["ndcg@10"].mean()))
-    found = ranking.compare(scores["fused"]["ndcg@10"], scores[best]["ndcg@10"], seed=seed)
+    found = paired.compare(scores["fused"]["ndcg@10"], scores[best]["ndcg@10"], seed=seed)
     lines.append(
         f"fused against {best}: {found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}] ndcg@10, p = {found.p_value:.4f}; "
         f"it loses at most {max(0.0, found.loss_bound):.4f} (one-sided, 95 %)"

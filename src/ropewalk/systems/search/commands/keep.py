@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import time
@@ -11,7 +12,7 @@ from ropewalk.errors import RopewalkError
 from ropewalk.systems.search.commands.which import bound_name, named
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.upkeep import DAY, collect_garbage, merge
-from ropewalk.systems.search.labels import labels_of_events, qrels
+from ropewalk.systems.search.measure import files, thumbs
 from ropewalk.systems.search.retrieve import callers, filters
 from ropewalk.types import Desk
 
@@ -73,11 +74,17 @@ def bind(desk: Desk, caller: str, where: str, remove: bool, name: str) -> int:
 
 
 def labels(desk: Desk, out: str) -> int:
-    found = labels_of_events(desk.events())
-    desk.write(out, qrels(found).encode())
-    queries = len(found["query"].unique())
-    desk.show(
-        {"labels": found.height, "queries": queries, "out": out},
-        f"{found.height:,} labels of {queries:,} queries in {out}",
-    )
+    """The labels, and beside them the queries that their ids stand for."""
+    found = thumbs.labels(thumbs.judged(thumbs.of_answers(desk.events())))
+    named = {query_id(text): text for text in found}
+    desk.write(out, files.labels_text({query_id(text): judged for text, judged in found.items()}).encode())
+    desk.write(f"{out}.queries.tsv", "".join(f"{id}\t{text}\n" for id, text in named.items()).encode())
+    count = sum(map(len, found.values()))
+    said = f"{count:,} labels of {len(found):,} queries in {out}, and {out}.queries.tsv"
+    desk.show({"labels": count, "queries": len(found), "out": out}, said)
     return 0
+
+
+def query_id(text: str) -> str:
+    """A query has no id but what it says."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -8,11 +8,15 @@ when it was judged stay beside the label, for whoever wants to weigh them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ropewalk.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,23 @@ def judged(events: Iterable[Mapping[str, Any]], least: int = 1) -> list[Judged]:
             places = tuple(sorted(position for _, position in votes.values()))
             found.append(Judged(query, document, int(up > down), up, down, places))
     return found
+
+
+def of_answers(events: pl.DataFrame) -> list[dict[str, Any]]:
+    """Thumbs as `judged` wants them, of the lane's events: each is a request of its own (`task` = feedback) about an earlier answer. Who
+    changes their mind about the same answer is one person."""
+    found = events.to_dicts()
+    asked = {event["id"]: event for event in found if event["request"]["task"] != "feedback"}
+    thumbs = []
+    for event in found:
+        said = event["request"]
+        about = asked.get(said["about"]) if said["task"] == "feedback" and said["thumb"] else None
+        ids = json.loads(about["answer"]["ids"]) if about else []
+        if about and said["document"] in ids:
+            thumb, place = "up" if said["thumb"] > 0 else "down", ids.index(said["document"]) + 1
+            one = {"query": about["request"]["query"], "document": said["document"], "thumb": thumb}
+            thumbs.append({**one, "position": place, "at": event["at"], "by": about["id"]})
+    return thumbs
 
 
 def _check(number: int, event: Mapping[str, Any]) -> None:

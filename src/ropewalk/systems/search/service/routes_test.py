@@ -5,7 +5,6 @@ import json
 
 import httpx
 import msgspec
-import polars as pl
 import pytest
 
 from ropewalk.spine.labels.truths import events_frame
@@ -17,7 +16,7 @@ from ropewalk.spine.serving.pages import pages
 from ropewalk.spine.serving.requests import Requests
 from ropewalk.store import open_store
 from ropewalk.systems.search.contract import ANSWER, REQUEST
-from ropewalk.systems.search.labels import labels_of_events, qrels, query_id
+from ropewalk.systems.search.measure import thumbs
 from ropewalk.systems.search.model import Search, Spec
 from ropewalk.systems.search.retrieve import callers
 from ropewalk.systems.search.retrieve.shop import shop
@@ -137,10 +136,12 @@ def test_thumbs_become_events_and_labels(service):
         body = {"about": about, "document": document, "thumb": thumb}
         assert service.ask("POST", "/feedback", json=body).status_code == 200
     assert service.journal.close()
-    found = labels_of_events(events_frame(service.events, REQUEST, ANSWER))
-    assert found.select("document", "label", "thumbs", "place").rows() == [("1", 1, 2, 1), ("5", 0, 1, 3)]
-    assert qrels(found).splitlines()[0] == f"{query_id('running shoes')} 0 1 1"
-    assert labels_of_events(events_frame(service.events[:2], REQUEST, ANSWER)).equals(found.clear())
+    found = thumbs.judged(thumbs.of_answers(events_frame(service.events, REQUEST, ANSWER)))
+    assert [(j.document, j.label, j.up, j.down, j.positions) for j in found] == [
+        ("1", 1, 2, 0, (1, 1)),
+        ("5", 0, 0, 1, (3,)),
+    ]
+    assert thumbs.of_answers(events_frame([], REQUEST, ANSWER)) == []
 
 
 def test_a_caller_sees_the_own_documents_alone_on_every_route(tmp_path):
@@ -172,8 +173,3 @@ def test_a_token_taken_away_stops_working_and_a_commit_is_found(tmp_path):
     callers.save(service.store, "shop", {})
     assert service.get("/search", "t", q="shoes").status_code == 422
     service.close()
-
-
-def test_events_without_feedback_have_no_labels():
-    assert labels_of_events(events_frame([], REQUEST, ANSWER)).height == 0
-    assert isinstance(labels_of_events(events_frame([], REQUEST, ANSWER)), pl.DataFrame)
