@@ -87,9 +87,9 @@ def ndcg(name, encode):
     """Mean nDCG@10 over the queries with a relevant document."""
     docs = documents(name)
     rows = {id: row for row, (id, _) in enumerate(docs)}
-    queries = dict(line.rstrip("\n").split("\t", 1) for line in open(data() / name / "queries.tsv", encoding="utf-8"))
+    queries = dict(line.split("\t", 1) for line in (data() / name / "queries.tsv").read_text("utf-8").splitlines())
     gains = {}
-    for line in open(data() / name / "qrels.txt", encoding="utf-8"):
+    for line in (data() / name / "qrels.txt").read_text("utf-8").splitlines():
         query, _, id, label = line.split()
         if int(label) > 0:
             gains.setdefault(query, {})[rows.get(id, -1)] = int(label)

@@ -122,8 +122,9 @@ def main():
                 continue
             random = np.random.default_rng(given.seed)
             for share in (0.5, 0.01):
-                mask = random.random(given.rows) < share
                 some = min(20, given.queries)
+                mask = random.random(given.rows) < share
+                mask[relevant[:some]] = True
                 recalls.append(
                     show(f"{share:.0%} of the rows may be found", x, parts, queries[:some], relevant[:some], mask)
                 )

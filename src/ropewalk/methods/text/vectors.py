@@ -12,8 +12,9 @@ q' the query as int8, the first pass gives q.x but for the rounding of both side
 
     sigma = sqrt(|q|^2 scale^2 + |x|^2 qscale^2) / sqrt(12)
 
-(roundings spread evenly over +-1/2 and independent). A row that belongs to the best k lies, but for errors beyond Z sigma,
-at most 2 Z sigma under the k-th best of the first pass: all such rows are scored again, at most `oversample` k of them.
+(roundings spread evenly over +-1/2 and independent). All rows are scored again whose first score is at most Z sigma under the
+k-th best first score, the best `oversample` k of them at most. The k-th best of many moves little by rounding; a row of the
+true best k would have to be off by most of Z sigma to be missed.
 
 Sums are exact: those of the first pass in integers; those of the second because the query is rounded to 24 bits below its
 largest number, so that a sum of 384 products fits the 53 bits of a float64. So a row's score has the same bits in every
@@ -30,7 +31,7 @@ import numpy as np
 
 BLOCK = 32_768  # rows a step: the scores of a block stay in the cache
 LITTLE = 8  # where fewer than one row in so many may be found, only those are read
-Z = 5.0  # standard deviations that the first pass may be off
+Z = 7.0  # standard deviations between the first pass's k-th best and the last row that is scored again
 
 Dots = Callable[[np.ndarray], np.ndarray]
 
@@ -119,19 +120,21 @@ def scan_many(
 
 
 def _margins(parts: Sequence[Part], queries: np.ndarray, qscales: np.ndarray) -> np.ndarray:
-    """[m] how far below the k-th best of the first pass a row of the best k may lie, in units of the query's scale."""
-    scale = max((float(part.scales.max(initial=0.0)) for part in parts), default=0.0)
+    """[m] Z sigma, in units of the query's scale."""
+    scale, length = _largest(parts)
     steps = np.linalg.norm(queries, axis=1) / np.where(qscales > 0, qscales, 1)
-    return 2 * Z * np.sqrt((steps * scale) ** 2 + _longest(parts) ** 2) / np.sqrt(12)
+    return Z * np.sqrt((steps * scale) ** 2 + length**2) / np.sqrt(12)
 
 
-def _longest(parts: Sequence[Part], sample: int = 64) -> float:
-    """About the largest |x|, from rows far apart (an encoder's rows all have the length 1)."""
-    some = [
-        (part.codes[:: 1 + len(part.codes) // sample], part.scales[:: 1 + len(part.codes) // sample]) for part in parts
-    ]
-    lengths = [np.linalg.norm(codes.astype(np.float32), axis=1) * scales for codes, scales in some]
-    return float(max((one.max(initial=0.0) for one in lengths), default=0.0))
+def _largest(parts: Sequence[Part], sample: int = 64) -> tuple[float, float]:
+    """The largest scale and |x| of some rows far apart in each part: to ask all rows costs a tenth of the scan."""
+    scale = length = 0.0
+    for part in parts:
+        some = slice(None, None, 1 + len(part.codes) // sample)
+        scales, codes = np.asarray(part.scales)[some], np.asarray(part.codes)[some].astype(np.float32)
+        scale = max(scale, float(scales.max(initial=0.0)))
+        length = max(length, float((np.linalg.norm(codes, axis=1) * scales).max(initial=0.0)))
+    return scale, length
 
 
 def _blocks(parts: Sequence[Part]) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -229,10 +232,11 @@ def rescore(parts: Sequence[Part], query: np.ndarray, rows: np.ndarray) -> np.nd
     cuts = np.searchsorted(rows, edges)
     scores = [np.empty(0, np.float32)]
     for part, low, high, offset in zip(parts, cuts, cuts[1:], edges, strict=False):
-        mine = rows[low:high] - offset
-        if len(mine):
-            first = (part.codes[mine] @ exact) * part.scales[mine]
-            scores.append((first + (part.rest[mine] @ exact) * part.rest_scales[mine]).astype(np.float32))
+        if low < high:
+            mine = rows[low:high] - offset
+            first = (np.asarray(part.codes)[mine] @ exact) * np.asarray(part.scales)[mine]
+            rest = (np.asarray(part.rest)[mine] @ exact) * np.asarray(part.rest_scales)[mine]
+            scores.append((first + rest).astype(np.float32))
     return np.concatenate(scores)
 
 
