@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 Precision = Literal["int8", "fp32"]
-VERSION = 1  # of the graph: part of an encoder's hash
+VERSION = 2  # of the graph: part of an encoder's hash
 Weights = Mapping[str, np.ndarray]
 MIDDLE, LOW = 128, 20  # what stands for 0 in a byte: of numbers of both signs, after GELU
 LEAST = 0.17 * (255 - LOW) / LOW  # a token's largest number after GELU counts as at least this, so that -0.17 fits
