@@ -203,7 +203,7 @@ def _lay_out(collection: Collection, manifest: Manifest, folder: Path) -> None:
     collection.local.fetch(manifest.segments)
     for info in manifest.segments:
         for path in collection.local.terms(info).iterdir():
-            os.link(path, folder / path.name)
+            _link(path, folder / path.name)
         if info.deleted:
             dead = collection.local.dead(info)
             fieldnorms = (folder / f"{segment_id(info.hash)}.fieldnorm").read_bytes()
@@ -213,6 +213,13 @@ def _lay_out(collection: Collection, manifest: Manifest, folder: Path) -> None:
     meta = json.loads(_empty_meta(manifest.layout))
     meta.update(segments=listed, opstamp=manifest.number)
     (folder / "meta.json").write_text(json.dumps(meta))
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        os.symlink(source, target)
 
 
 def _listed(info: SegmentInfo, opstamp: int) -> dict[str, Any]:

@@ -263,6 +263,27 @@ def test_a_segment_whose_bytes_changed_is_refused(store, shop):
         shop.open()
 
 
+def test_a_snapshot_is_read_by_many_threads_at_once(shop):
+    documents = [product(i, note="tar " * (i % 50)) for i in range(3000)]
+    shop.write(documents, vectors=vectors(3000))
+    with shop.open() as now:
+        wrong = []
+
+        def read(seed):
+            dice = random.Random(seed)
+            for _ in range(50):
+                rows = dice.sample(range(3000), 10)
+                if now.documents(rows) != [documents[row] for row in rows] or now.row_of(f"p{rows[0]}") != rows[0]:
+                    wrong.append(rows)
+
+        threads = [threading.Thread(target=read, args=(seed,)) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert wrong == []
+
+
 def test_an_empty_collection_is_searched_in_vain(shop):
     with shop.open() as now:
         assert (now.rows, now.live, now.live_ids(), now.row_of("a")) == (0, 0, [], None)

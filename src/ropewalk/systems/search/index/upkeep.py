@@ -65,14 +65,14 @@ def merge(collection: Collection, policy: Policy = Policy()) -> Merged:
 
 def chosen(manifest: Manifest, policy: Policy) -> list[SegmentInfo]:
     """Segments to merge next, in the order of their rows; none when all is well."""
-    levels: dict[int, list[SegmentInfo]] = {}
     stored = manifest.layout.stored
+    levels: dict[int, list[SegmentInfo]] = {}
     for info in manifest.segments:
-        levels.setdefault(_level(info, policy), []).append(info)
+        if stored and _live_text(info) <= policy.largest / 2:  # larger ones stay as they are
+            levels.setdefault(_level(info, policy), []).append(info)
     for level in sorted(levels):
-        group = _fitting(levels[level], policy.largest)
-        if stored and len(group) >= policy.like:
-            return group
+        if len(levels[level]) >= policy.like:
+            return _fitting(levels[level], policy.largest)
     for info in manifest.segments:
         if info.live == 0 or (stored and info.deleted > policy.deleted * info.documents):
             return [info]
@@ -87,11 +87,16 @@ def _level(info: SegmentInfo, policy: Policy) -> int:
     return level
 
 
+def _live_text(info: SegmentInfo) -> float:
+    """Bytes of text of its live rows, about."""
+    return info.text_bytes * info.live / max(1, info.documents)
+
+
 def _fitting(group: Sequence[SegmentInfo], largest: int) -> list[SegmentInfo]:
-    """The first ones that stay under the largest size together."""
+    """The first ones that stay under the largest size together: two at least, as each is at most half of it."""
     fitting, size = [], 0.0
     for info in group:
-        size += info.text_bytes * info.live / max(1, info.documents)
+        size += _live_text(info)
         if size > largest:
             break
         fitting.append(info)

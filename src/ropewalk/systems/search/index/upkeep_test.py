@@ -118,6 +118,17 @@ def test_eight_segments_of_like_size_become_one_and_large_ones_are_left(ropes):
     assert chosen(ropes.manifest(), small) == []
 
 
+def test_segments_that_are_too_large_together_are_merged_some_at_a_time(ropes):
+    for i in range(12):
+        add(ropes, 10 * i, 10)
+    one = ropes.manifest().segments[0].text_bytes
+    done = merge(ropes, Policy(like=8, smallest=1, largest=5 * one + one // 2))
+    assert done.merges == 1
+    assert [info.documents for info in ropes.manifest().segments] == [50, *[10] * 7]
+    merge(ropes, Policy(like=3, smallest=1, largest=5 * one + one // 2))
+    assert [info.documents for info in ropes.manifest().segments] == [50, 50, 10, 10]
+
+
 def test_a_segment_with_many_deleted_rows_is_rewritten(ropes):
     add(ropes, 0, 20)
     add(ropes, 20, 20, deletes=["d3"])
