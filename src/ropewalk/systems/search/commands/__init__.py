@@ -93,6 +93,22 @@ def evaluate(
     return evaluate(desk, docs, queries, qrels)
 
 
+def reindex(
+    desk: Desk,
+    *,
+    collection: Annotated[str, WHICH, "COLLECTION"] = "",
+    least: Annotated[
+        float, "refuse when less of the first ten hits of logged queries stays (default: 0)", "SHARE"
+    ] = 0.0,
+    dry_run: Annotated[bool, "build and compare, swap nothing"] = False,
+    rollback: Annotated[bool, "take the last reindex back"] = False,
+) -> int:
+    """Builds a collection anew with the settings given, beside the old one, compares them on logged queries, and swaps them."""
+    from ropewalk.systems.search.commands.again import reindex
+
+    return reindex(desk, collection, dry_run, rollback, least)
+
+
 def upkeep(
     desk: Desk,
     *,
@@ -130,5 +146,5 @@ def labels(desk: Desk, *, out: Annotated[str, "where the labels go (default: lab
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "index": index, "add": add, "delete": delete, "query": query, "ask": ask, "collections": collections,
-    "evaluate": evaluate, "upkeep": upkeep, "bind": bind, "labels": labels,
+    "evaluate": evaluate, "reindex": reindex, "upkeep": upkeep, "bind": bind, "labels": labels,
 }  # fmt: skip

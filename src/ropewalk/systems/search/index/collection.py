@@ -179,7 +179,7 @@ class Collection:
 
         def change(now: Manifest) -> Manifest:
             self._check_built(now, add)
-            return replace(now, segments=self._without(now.segments, gone, keys_of(gone), add))
+            return replace(now, segments=self.without(now.segments, gone, keys_of(gone), add))
 
         return self.swap(change, base)
 
@@ -239,7 +239,7 @@ class Collection:
         self._manifests[new.number], self._newest = new, new.number
         return True
 
-    def _without(
+    def without(
         self, old: Sequence[SegmentInfo], gone: list[bytes], keys: np.ndarray, add: Sequence[SegmentInfo]
     ) -> tuple[SegmentInfo, ...]:
         """Segments after deleting ids and adding segments; a later segment wins over an earlier."""

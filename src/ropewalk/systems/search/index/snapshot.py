@@ -176,7 +176,12 @@ class Snapshot:
 def open_snapshot(collection: Collection, number: int | None) -> Snapshot:
     manifest = collection.manifest(number)
     check_analyzers(manifest.layout, manifest.analyzers, collection.name)
-    hold = Hold(collection.store, collection.local.root, manifest.number)
+    return open_manifest(collection, manifest, number)
+
+
+def open_manifest(collection: Collection, manifest: Manifest, number: int | None) -> Snapshot:
+    """A manifest that need not be committed, nor written by the analyzers of today. `number`: one that must be kept, and is held."""
+    hold = Hold(collection.store, collection.local.root, manifest.number if number is None else number)
     try:
         if number is not None:
             collection.check_kept(number)  # it may have been collected before it was held
