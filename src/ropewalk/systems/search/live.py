@@ -43,5 +43,9 @@ class Live:
             self._looked = time.monotonic()
         return held
 
+    def at(self, number: int) -> tuple[Snapshot, callers.Callers | None]:
+        """As of an older manifest; what callers may see is as of now."""
+        return self.collection.open(number), callers.load(self._store, self._bound)
+
     def state(self, snapshot: Snapshot) -> str:
         return f"{self.collection.name}@{snapshot.number}"

@@ -12,6 +12,7 @@ from ropewalk.errors import RequestError
 from ropewalk.store import open_store
 from ropewalk.systems.search.retrieve import callers, filtered, filters, masks, words
 from ropewalk.systems.search.retrieve.engine import Wanted
+from ropewalk.systems.search.retrieve.explain import explain
 from ropewalk.systems.search.retrieve.filters import Between, Every, No, OneOf, Some
 from ropewalk.systems.search.retrieve.shop import engine, shop
 from ropewalk.systems.search.retrieve.suggest import suggest
@@ -216,6 +217,25 @@ def test_a_wrong_filter_gets_a_sentence(asked, body, sentence):
 def test_a_filter_is_not_nested_without_end(asked):
     with pytest.raises(RequestError, match="deep"):
         where(asked, json.loads('{"not": ' * 50 + '{"brand": "x"}' + "}" * 50))
+
+
+# -- explain --
+
+
+def test_a_hits_terms_add_up_to_its_score(asked):
+    wanted = Wanted('running "leather shoes" title:red', legs="terms")
+    found = asked.search(wanted)
+    for row, score in zip(found.rows.tolist(), found.scores.tolist(), strict=True):
+        told = explain(asked, wanted, found, row)
+        assert sum(value for _, _, value in told["terms"]) == pytest.approx(score, rel=1e-4)
+        assert told["place"] == told["legs"]["terms"]["place"]
+
+
+def test_a_hit_by_meaning_alone_has_no_terms(asked):
+    wanted = Wanted("xyzzy", typos=False)
+    found = asked.search(wanted)
+    told = explain(asked, wanted, found, int(found.rows[0]))
+    assert (told["terms"], list(told["legs"])) == ([], ["dense"])
 
 
 # -- facets --
