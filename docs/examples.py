@@ -24,7 +24,7 @@ LIFE = (
     "data", "plan", "train", "evaluate", "register", "promote", "predict", "truths", "monitor", "rollback", "live",
     "systems", "runs", "show", "gc",
 )  # fmt: skip
-PAGES = [*(f"verbs/{verb}.md" for verb in LIFE), "own-system.md", "errors.md", "tutorial-inventory.md"]
+PAGES = [*(f"verbs/{verb}.md" for verb in LIFE), "own-system.md", "errors.md", "tutorial-inventory.md", "search.md"]
 BLOCK = re.compile(r"```console\n(.*?)```", re.S)
 EXIT = re.compile(r"\s+# exit (\d+)$")
 PROGRESS = re.compile(r"^  \S.*: +\d+ %  |.*, \d+ s so far$")

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticUndefined
@@ -149,7 +149,9 @@ def _from_set(model: type[Settings], text: str) -> tuple[str, Any]:
 
 
 def _takes_text(annotation: Any) -> bool:
-    """Whether a string is what the field wants: `2024` is then a name, not a number."""
+    """Whether a string is what the field wants: `2024` is then a name, not a number. A list or mapping of strings is none."""
+    if get_origin(annotation) in (dict, list, tuple, set):
+        return False
     return annotation is str or any(_takes_text(a) for a in get_args(annotation) if a is not type(None))
 
 

@@ -43,6 +43,7 @@ class Column:
     default: Any = None
     length: int | None = None  # None: one value; n: a list of exactly n values
     choices: tuple[str, ...] = ()
+    secret: bool = False  # a text that only the model sees (a caller's token): an event keeps a short hash of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def add_common(sub: argparse.ArgumentParser) -> None:
             "--workers",
             default=1,
             metavar="N",
-            help="processes for parallel parts, or Ray: ray, ray:N, ray:ADDRESS, ray://HOST:PORT (default: 1)",
+            help="processes for parallel parts, or Ray: ray, ray:N, ray:auto, ray:HOST:PORT, ray://HOST:PORT (default: 1)",
         )
         group.add_argument("--threads", type=int, default=None, metavar="N", help="threads of one stage (default: 2)")
 

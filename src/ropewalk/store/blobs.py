@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import threading
 import time
 from collections import Counter
@@ -21,6 +22,7 @@ from ropewalk.store.process import alive_here, here
 
 CHUNK = 1 << 20  # bytes
 DAY = 86_400.0  # seconds
+ROOM = 64 << 20  # bytes that a place in memory should have free
 
 
 class Place(Protocol):
@@ -96,10 +98,16 @@ def abandoned(folder: Path) -> list[Path]:
     return found
 
 
+def in_memory() -> Path | None:
+    """A folder for temporary files in the machine's memory, if it has one with room."""
+    shared = Path("/dev/shm")
+    if not os.access(shared, os.W_OK) or shutil.disk_usage(shared).free < ROOM:
+        return None
+    return shared / f"ropewalk-{os.getuid()}"
+
+
 def explain(error: OSError, path: Path, need: int = 0) -> StoreError:
     """The sentence for what a file system refused."""
-    import shutil
-
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         there = next((place for place in (path, *path.parents) if place.is_dir()), Path("/"))
         free = f"{shutil.disk_usage(there).free:,} are free there"

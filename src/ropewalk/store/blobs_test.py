@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -179,6 +180,101 @@ def test_an_object_is_replaced_listed_and_deleted(store):
     store.delete_object("checkpoints/k/1")
     store.delete_object("checkpoints/k/1")
     assert store.list_objects("checkpoints/") == ["checkpoints/k/2"]
+
+
+def test_an_object_can_be_a_file_read_in_ranges_and_had_as_a_local_file(store, tmp_path):
+    data = bytes(range(256)) * 40_000  # three parts of a download
+    source = tmp_path / "large"
+    source.write_bytes(data)
+    assert store.put_object("a/large", source)
+    assert not store.put_object("a/large", source, if_absent=True)
+    assert source.read_bytes() == data
+    assert store.object_size("a/large") == len(data)
+    assert store.read_object("a/large", len(data) - 3, 10) == data[-3:]
+    assert store.read_object("a/none", 0, 3) is None
+    assert store.object_size("a/none") is None
+    with pytest.raises(ValueError, match="not negative"):
+        store.read_object("a/large", -1, 3)
+    path = store.object_file("a/large")
+    assert path.read_bytes() == data
+    assert path.is_relative_to(store.local)
+    assert path.stat().st_mode & 0o222 == 0
+    before = store.requests["get"]
+    assert store.object_file("a/large") == path
+    assert store.requests["get"] == before
+    assert list((store.local / "tmp").iterdir()) == []
+    with pytest.raises(MissingError, match="there is no object 'a/none'"):
+        store.object_file("a/none")
+    with pytest.raises(StoreError, match="cannot be kept: No such file"):
+        store.put_object("a/none", tmp_path / "none")
+    store.delete_object("a/large")
+    assert not path.exists()
+
+
+def test_an_object_that_many_fetch_at_once_is_whole_for_each(make_address):
+    data = os.urandom(9_000_000)
+    with make_address("s3+sqlite").open() as store:
+        store.put_object("a", data)
+        found = []
+        threads = [threading.Thread(target=lambda: found.append(store.object_file("a").read_bytes())) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [data] * 5
+        store.object_file("a").unlink()
+        store.put_object("a", data[:-1])
+        size = type(store._place).size
+        store._place.size = lambda key: size(store._place, key) + 1
+        with pytest.raises(StoreError, match="were expected"):
+            store.object_file("a")
+        assert not (store.local / "cache" / "objects" / "a").exists()
+        assert list((store.local / "tmp").iterdir()) == []
+
+
+def test_a_cached_folder_appears_whole_and_is_made_once(local):
+    made = []
+
+    def make(folder):
+        made.append(folder)
+        (folder / "a").write_text("a")
+        if len(made) == 1:
+            raise ValueError("as when it is interrupted")
+        (folder / "b").write_text("b")
+
+    with pytest.raises(ValueError, match="interrupted"):
+        local.cached("toy/one", make)
+    for _ in range(2):
+        folder = local.cached("toy/one", make)
+        assert sorted(path.name for path in folder.iterdir()) == ["a", "b"]
+    assert len(made) == 2
+    assert folder.parent == local.cache("toy")
+    assert list((local.local / "tmp").iterdir()) == []
+
+
+def test_a_cache_of_an_earlier_boot_is_not_trusted(local, monkeypatch):
+    from ropewalk.store import store as module
+
+    folder = local.cached("toy/one", lambda to: None)
+    with open_store(local.url) as again:
+        assert again.cached("toy/one", lambda to: None) == folder
+    monkeypatch.setattr(module, "boot_tag", lambda: "another")
+    with open_store(local.url) as later:
+        assert later.cache("toy") != folder.parent
+        assert not folder.exists()
+
+
+def test_scratch_is_gone_at_the_end_and_after_a_death(local):
+    for small in (False, True):
+        with local.scratch(small) as folder:
+            (folder / "a").write_text("a")
+        assert not folder.exists()
+        code = "import os, sys; from ropewalk.store import open_store\n"
+        code += f"with open_store(sys.argv[1]) as s, s.scratch({small}) as f: print(f, flush=True); os._exit(0)"
+        left = Path(run_child(code, local.url).strip())
+        assert left.exists()
+        local.gc()
+        assert not left.exists()
 
 
 def test_an_object_knows_when_it_was_put(store):

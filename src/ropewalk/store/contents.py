@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ropewalk.errors import CorruptError, MissingError, StoreError
-from ropewalk.store.blobs import CHUNK, Folder, Place, explain, temporary, write
+from ropewalk.store.blobs import CHUNK, Folder, Place, abandoned, explain, in_memory, temporary, write
 from ropewalk.types import Blob
 
 SMALL = 8 << 20  # bytes that a file may have to be read at once
@@ -191,10 +191,15 @@ class Contents:
         """A temporary copy of a file, which a place may move; removed in the end."""
         half = temporary(self._local / "tmp")
         try:
-            write(half, _chunks(source), durable=False)
-            yield half
+            size = source.stat().st_size
         except OSError as error:
-            raise explain(error, half, source.stat().st_size if source.exists() else 0) from error
+            raise StoreError(f"{source} cannot be kept: {error.strerror or error}.") from error
+        try:
+            write(half, _chunks(source), durable=False)
+        except OSError as error:
+            raise explain(error, half, size) from error
+        try:
+            yield half
         finally:
             half.unlink(missing_ok=True)
 
@@ -213,7 +218,8 @@ class Contents:
 
     def leftovers(self) -> list[Path]:
         """Temporary files whose writers are dead."""
-        return self._cache.leftovers()
+        memory = in_memory()
+        return [*self._cache.leftovers(), *(abandoned(memory) if memory else ())]
 
     def forget(self, hash: str) -> None:
         """A collection removed it from the place."""

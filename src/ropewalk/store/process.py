@@ -56,6 +56,11 @@ def _boot() -> str:
         return ""
 
 
+def boot_tag() -> str:
+    """This run of the machine as eight characters for a file name: what was written in an earlier one may be torn."""
+    return _short(_boot())
+
+
 def _start(pid: int) -> str | None:
     """When a process started, as text that only equality is asked of; None when there is no such process.
 

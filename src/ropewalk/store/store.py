@@ -12,15 +12,17 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ropewalk.errors import StoreError
 from ropewalk.store import records as rows
 from ropewalk.store import sessions as work
-from ropewalk.store.blobs import Memory, Place, explain, make_folder, temporary
+from ropewalk.store.blobs import Memory, Place, explain, in_memory, make_folder, temporary
 from ropewalk.store.contents import SMALL, Contents, hash_file
 from ropewalk.store.index import Index, Sql, index_id
+from ropewalk.store.process import boot_tag
 from ropewalk.store.records import Move, Record
 from ropewalk.types import Blob
 
@@ -188,14 +190,14 @@ class Store:
     # --- local files ---------------------------------------------------------------------------------------------
 
     def cache(self, name: str) -> Path:
-        """A local folder for what a system can make again; whatever is in it may be removed when nobody uses it."""
-        folder = self.local / "caches" / _object(name).removeprefix("objects/")
+        """A local folder for what a system can make again: gone when the machine starts anew, so it needs no flushing."""
+        folder = self._caches / _object(name).removeprefix("objects/")
         make_folder(folder)
         return folder
 
     def cached(self, name: str, make: Callable[[Path], None]) -> Path:
-        """The folder `name` below `caches/`, filled by `make` when it is not there. It appears whole, whoever makes it."""
-        final = self.local / "caches" / _object(name).removeprefix("objects/")
+        """The folder `name` below `cache`, filled by `make` when it is not there. It appears whole, whoever makes it."""
+        final = self._caches / _object(name).removeprefix("objects/")
         if not final.is_dir():
             make_folder(final.parent)
             with self.scratch() as half:
@@ -203,12 +205,25 @@ class Store:
                 keep_first(half, final)
         return final
 
-    @contextlib.contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """A new local folder that is gone at the end of the block, or after this process's death by `gc`."""
+    @cached_property
+    def _caches(self) -> Path:
         import shutil
 
-        folder = temporary(self.local / "tmp")
+        folder = self.local / "caches" / boot_tag()
+        for old in self.local.glob("caches/*"):
+            if old.name != folder.name:
+                shutil.rmtree(old, ignore_errors=True)
+        return folder
+
+    @contextlib.contextmanager
+    def scratch(self, small: bool = False) -> Iterator[Path]:
+        """A new local folder that is gone at the end of the block, or after this process's death by `gc`.
+
+        `small`: for a few megabytes, in memory where the machine has a place for that, so that nobody waits for a disk.
+        """
+        import shutil
+
+        folder = temporary((in_memory() if small else None) or self.local / "tmp")
         make_folder(folder)
         try:
             yield folder

@@ -20,6 +20,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -216,7 +217,7 @@ def _connect(ray: Any, workers: Workers, sources: set[str]) -> None:
     where = os.environ.get("RAY_ADDRESS") if workers.address in (None, "auto") else workers.address
     try:
         _knock(where or "")
-        with _found_by_name():
+        with _as_it_was():
             ray.init(**options)
     except Exception as error:
         ray.shutdown()
@@ -229,9 +230,10 @@ def _connect(ray: Any, workers: Workers, sources: set[str]) -> None:
 
 
 @contextlib.contextmanager
-def _found_by_name() -> Iterator[None]:
-    """What this process can import its tasks can, where they run on this machine: they begin with this environment."""
-    before = os.environ.get("PYTHONPATH")
+def _as_it_was() -> Iterator[None]:
+    """Tasks on this machine begin with this environment, so inside it names all that this process can import. Ray takes
+    SIGTERM for itself: it is given back."""
+    before, handler = os.environ.get("PYTHONPATH"), signal.getsignal(signal.SIGTERM)
     os.environ["PYTHONPATH"] = os.pathsep.join(os.path.abspath(path) for path in sys.path)
     try:
         yield
@@ -240,6 +242,8 @@ def _found_by_name() -> Iterator[None]:
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = before
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _knock(address: str) -> None:

@@ -131,11 +131,12 @@ def test_processes_change_nothing(store):
 
 @pytest.mark.parametrize("count", [1, 8, 2])
 def test_ray_changes_nothing(ray, store, count):
-    said, told = [], []
+    said, told, before = [], [], signal.getsignal(signal.SIGTERM)
     job = job_of(store, f"ray:{count}", on_note=said.append, on_progress=lambda *what: told.append(what))
     assert same(job.map(draw, ITEMS))
     assert said == [f"Ray (local): {count} tasks at once; living nodes: 1"]
     assert [done for _, done, _, _ in told] == [i + 1 for i in ITEMS]
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def fails(item, seed):
@@ -278,7 +279,8 @@ def test_tasks_and_a_node_that_die_change_nothing(ray, store, tmp_path, monkeypa
         def lose_a_node(what, done, total, unit):
             told.append(done)
             if done == 6:
-                cluster.remove_node(nodes[0], allow_graceful=False)
+                ours = ray.get_runtime_context().get_node_id()  # the one that this process talks through
+                cluster.remove_node(next(node for node in nodes if node.node_id != ours), allow_graceful=False)
 
         job = job_of(store, f"ray:{cluster.address}", on_progress=lose_a_node)
         assert same(job.map(draw_where_some_die, [(i, str(tmp_path)) for i in ITEMS]))

@@ -32,21 +32,23 @@ class Piece:
     store: Store
     collection: str
     encoder: encoders.Named | None
+    vectors: Store  # where vectors are kept by text
     frame: pl.DataFrame
 
 
 def build(
     collection: Collection, frames: Iterable[pl.DataFrame], encoder: encoders.Named | None, job: Job
 ) -> list[SegmentInfo]:
-    """Segments of all documents, put but not committed, in the order of the documents."""
-    pieces = (Piece(collection.store, collection.name, encoder, frame) for frame in evenly(frames))
+    """Segments of all documents, put but not committed, in the order of the documents. What was encoded before, in this or another
+    collection of the job's store, is not encoded again."""
+    pieces = (Piece(collection.store, collection.name, encoder, job.store, frame) for frame in evenly(frames))
     found: list[SegmentInfo] = job.map(build_piece, pieces)
     return found
 
 
 def build_piece(piece: Piece, _seed: int = 0) -> SegmentInfo:
     rows = [plain(row) for row in piece.frame.to_dicts()]
-    vectors = encoded(piece.encoder, rows, piece.store) if piece.encoder else None
+    vectors = encoded(piece.encoder, rows, piece.vectors) if piece.encoder else None
     return Collection(piece.store, piece.collection).put_segment(rows, vectors)
 
 
@@ -74,10 +76,10 @@ def plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def encoded(named: encoders.Named, rows: Sequence[Mapping[str, Any]], store: Store) -> np.ndarray:
-    """The vectors of documents."""
-    encode = encoders.lazily(named, store.cache("encoders"))
-    assert encode is not None
-    return encode([readable(row) for row in rows])
+    """The vectors of documents, kept in the store by their text."""
+    from ropewalk.systems.search.encode import cached
+
+    return cached(encoders.of(named, store), store).encode([readable(row) for row in rows])
 
 
 def readable(document: Mapping[str, Any]) -> str:

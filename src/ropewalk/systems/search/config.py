@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import field_validator
 
@@ -110,6 +110,12 @@ class Config(Settings):
                     f"{name!r} cannot be a field's name: use letters, digits and _, and not id or language"
                 )
         return fields
+
+    @property
+    def spoken(self) -> dict[str, Any]:
+        """A layout's languages: the documents' own, and those that a query may be in."""
+        first = self.languages[0] if self.language == "auto" else self.language
+        return {"language": first, "languages": tuple(dict.fromkeys((first, *self.languages)))}
 
 
 def small() -> Config:

@@ -1,47 +1,48 @@
-"""config -> Dataset: documents, queries with their part (learn, test), labels, questions, and what was set aside."""
+"""config -> Dataset: documents, queries with their part (learn, test), labels, and what was set aside.
+
+Without labels the documents themselves are asked (cloze.py): a sentence taken out of a text has to find the text that it came from.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ropewalk.errors import DataError
+from ropewalk.systems.search import cloze
 from ropewalk.systems.search.collect import CollectSettings, collect
 from ropewalk.systems.search.config import Config
+from ropewalk.systems.search.measure import files, parts
+from ropewalk.systems.search.measure.parts import Rule
 from ropewalk.types import Job, Snapshot
 
 if TYPE_CHECKING:
     import polars as pl
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # documents that say no time
-HELD_OUT = 0.4  # of the queries: enough to measure on, where labels are few
+PARTS = Rule(shares={"learn": 0.6, "test": 0.4})  # enough to measure on, where labels are few
 
 
 def data(config: Config, job: Job) -> Snapshot:
     """Read what the configuration names."""
-    import polars as pl
-
+    if bool(config.queries) != bool(config.qrels):
+        raise DataError(
+            ["queries, qrels: give both, or none of them: then sentences taken out of the documents are the queries."]
+        )
     if config.docs.startswith("made:"):
         return _made(config)
     documents, aside, notes = _documents(config, job)
-    queries, labels = _labelled(config, documents)
-    tables = {"documents": documents, "queries": queries, "labels": labels, "set_aside": aside}
-    if config.questions:
-        tables["questions"] = pl.DataFrame()
-    return Snapshot(EPOCH, tables, {**notes, "partition": PARTITION})
-
-
-PARTITION = (
-    f"a query is held out (test) when the first eight digits of sha256(its id) are under {HELD_OUT:.0%} of their range"
-)
-
-
-def part(query: str) -> str:
-    """learn or test, by the query's id alone: more queries later move none of the earlier ones."""
-    return "test" if int(hashlib.sha256(query.encode()).hexdigest()[:8], 16) < HELD_OUT * 2**32 else "learn"
+    tables = {"documents": documents, "set_aside": aside}
+    if config.queries and config.qrels:
+        queries, labels = files.read_queries(config.queries), files.read_labels(config.qrels)
+    else:
+        removed = cloze.take_out(documents)
+        queries, labels = cloze.asked(removed)
+        tables["removed"], notes["labels"] = removed, cloze.ABOUT
+        job.note("no labels were given: sentences taken out of the documents are the queries")
+    tables["labels"] = labels_table(labels)
+    return _with_queries(tables, queries, notes)
 
 
 def _made(config: Config) -> Snapshot:
@@ -55,19 +56,31 @@ def _made(config: Config) -> Snapshot:
     made = make(int(size))
     tables = {
         "documents": pl.DataFrame(made.documents),
-        "queries": queries_table(made.queries),
         "labels": pl.DataFrame(made.labels, schema=["query", "document", "label"], orient="row"),
         "questions": pl.DataFrame(made.questions),
     }
-    return Snapshot(EPOCH, tables, {"about": "made articles of a made shop", "partition": PARTITION})
+    return _with_queries(tables, dict(made.queries), {"about": "made articles of a made shop"})
 
 
-def queries_table(queries: Iterable[tuple[str, str]]) -> pl.DataFrame:
-    """id, text, part."""
+def _with_queries(tables: dict[str, pl.DataFrame], queries: Mapping[str, str], notes: dict[str, Any]) -> Snapshot:
+    """The dataset, with the part of each query and how it was cut."""
     import polars as pl
 
-    rows = [(id, text, part(id)) for id, text in queries]
-    return pl.DataFrame(rows, schema={"query": pl.String, "text": pl.String, "part": pl.String}, orient="row")
+    cut = parts.cut(list(queries), PARTS)
+    part = {query: name for name, members in cut.items() for query in members}
+    rows = [(query, text, part[query]) for query, text in queries.items()]
+    schema = {"query": pl.String, "text": pl.String, "part": pl.String}
+    stated = parts.stated(PARTS, cut, {query: {"text": text} for query, text in queries.items()})
+    tables["queries"] = pl.DataFrame(rows, schema=schema, orient="row")
+    return Snapshot(EPOCH, tables, {**notes, "queries": stated})
+
+
+def labels_table(labels: Mapping[str, Mapping[str, int]]) -> pl.DataFrame:
+    """query, document, label."""
+    import polars as pl
+
+    rows = [(query, document, label) for query, judged in labels.items() for document, label in judged.items()]
+    return pl.DataFrame(rows, schema={"query": pl.String, "document": pl.String, "label": pl.Int64}, orient="row")
 
 
 def _documents(config: Config, job: Job) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
@@ -93,34 +106,3 @@ def collect_settings(config: Config) -> CollectSettings:
         passage_words=config.passage_words,
         near_duplicates=config.near_duplicates,
     )
-
-
-def _labelled(config: Config, documents: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Queries and labels as they were given."""
-    if not config.queries or not config.qrels:
-        raise DataError(["queries, qrels: give both; without labels nothing can be measured yet."])
-    return queries_table(read_queries(config.queries)), read_labels(config.qrels)
-
-
-def read_queries(address: str) -> list[tuple[str, str]]:
-    """(id, text) of a table without a header: id, a tab, the text."""
-    rows = []
-    for number, line in enumerate(Path(address).read_text(encoding="utf-8").splitlines(), 1):
-        id, tab, text = line.partition("\t")
-        if not tab or not text.strip():
-            raise DataError([f"{address}, line {number}: {line[:60]!r} is no query: write its id, a tab, its text."])
-        rows.append((id.strip(), text.strip()))
-    return rows
-
-
-def read_labels(address: str) -> pl.DataFrame:
-    """query, document, label of TREC qrels: query 0 document label."""
-    import polars as pl
-
-    rows = []
-    for number, line in enumerate(Path(address).read_text(encoding="utf-8").splitlines(), 1):
-        parts = line.split()
-        if len(parts) != 4 or not parts[3].lstrip("-").isdigit():
-            raise DataError([f"{address}, line {number}: {line[:60]!r} is no label: write query 0 document label."])
-        rows.append((parts[0], parts[2], int(parts[3])))
-    return pl.DataFrame(rows, schema={"query": pl.String, "document": pl.String, "label": pl.Int64}, orient="row")

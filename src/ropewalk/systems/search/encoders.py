@@ -60,8 +60,16 @@ def of_layout(encoder: Named | None) -> dict[str, Any]:
     return {"encoder": str(encoder), "dims": encoder.dims} if encoder else {}
 
 
-def lazily(wanted: Named | None, cache: Path | None = None) -> Encode | None:
-    """A function that makes the encoder at its first call, and refuses one with other weights than the release was made with."""
+def of(wanted: Named, store: Any) -> Any:
+    """The encoder that was named. CorruptError when its weights are others than they were then."""
+    made = make(wanted.name, wanted.precision, store.cache("encoders") if store is not None else None)
+    if made.hash != wanted.hash:
+        raise CorruptError(f"encoder {wanted.hash[:16]}", wanted.name, made.hash)
+    return made
+
+
+def lazily(wanted: Named | None, store: Callable[[], Any]) -> Encode | None:
+    """A function that makes the encoder at its first call."""
     if wanted is None:
         return None
     held: list[Any] = []
@@ -70,10 +78,7 @@ def lazily(wanted: Named | None, cache: Path | None = None) -> Encode | None:
     def encode(texts: Sequence[str]) -> np.ndarray:
         with lock:
             if not held:
-                made = make(wanted.name, wanted.precision, cache)
-                if made.hash != wanted.hash:
-                    raise CorruptError(f"encoder {wanted.hash[:16]}", wanted.name, made.hash)
-                held.append(made)
+                held.append(of(wanted, store()))
         vectors: np.ndarray = held[0].encode(texts)
         return vectors
 

@@ -32,6 +32,7 @@ class Spec:
 
     collection: str
     encoder: encoders.Named | None
+    bound: str = ""  # under which name its callers are listed; empty: the collection's own
     legs: str = "hybrid"  # what is served when a request does not say otherwise; terms: the baseline
     depth: int = 200
     synonyms: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -43,12 +44,14 @@ class Search:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self._live: Live | None = None
-        self._encode = encoders.lazily(spec.encoder)
+        self._store: Store | None = None
+        self._encode = encoders.lazily(spec.encoder, lambda: self._store)
 
     # -- life --
 
     def attach(self, store: Store) -> None:
-        self._live = Live(store, self.spec.collection)
+        self._store = store
+        self._live = Live(store, self.spec.collection, self.spec.bound or self.spec.collection)
 
     def save(self, folder: Path) -> None:
         body = {**asdict(self.spec), "encoder": asdict(self.spec.encoder) if self.spec.encoder else None}
@@ -64,20 +67,15 @@ class Search:
         rows = [
             dict(zip(requests, row, strict=True)) for row in zip(*(v.tolist() for v in requests.values()), strict=True)
         ]
-        vectors = self._encoded(rows)
-        answers = [self._answer(row, vector) for row, vector in zip(rows, vectors, strict=True)]
+        answers = [self._answer(row) for row in rows]
         return {c.name: np.array([a[c.name] for a in answers], _DTYPES[c.kind]) for c in ANSWER.columns}
 
-    def _encoded(self, rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray | None]:
-        """One call of the encoder for all queries that need their meaning."""
-        return [None] * len(rows)
-
-    def _answer(self, row: Mapping[str, Any], vector: np.ndarray | None) -> dict[str, Any]:
-        engine, bound, state = self.opened(row["caller"])
+    def _answer(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        engine, bound, state = self.opened(row["caller"], row["manifest"])
         empty = {**_EMPTY, "state": state}
         if row["task"] == "feedback":
             return empty
-        wanted = self._wanted(row, engine, bound)
+        wanted = self.wanted(row, engine, bound)
         if row["task"] == "suggest":
             return {
                 **empty,
@@ -85,9 +83,9 @@ class Search:
                     suggest.suggest(engine, row["query"], wanted.where, row["k"]), ensure_ascii=False
                 ),
             }
-        return {**empty, **_listed(engine, engine.search(wanted, vector))}
+        return {**empty, **_listed(engine, engine.search(wanted))}
 
-    def _wanted(self, row: Mapping[str, Any], engine: Engine, bound: filters.Filter | None) -> Wanted:
+    def wanted(self, row: Mapping[str, Any], engine: Engine, bound: filters.Filter | None) -> Wanted:
         where = filters.both(filters.read(row["where"], engine.kinds), bound)
         facets = tuple(name.strip() for name in row["facets"].split(",") if name.strip())
         for name in facets:
@@ -99,13 +97,13 @@ class Search:
         legs = self.spec.legs if row["legs"] == "hybrid" else row["legs"]
         return Wanted(row["query"], row["k"], legs if self._encode else "terms", where, facets)
 
-    def opened(self, caller: str = "") -> tuple[Engine, filters.Filter | None, str]:
-        """The engine on the newest manifest, what the caller may see, and the name of that state."""
+    def opened(self, caller: str = "", manifest: int = 0) -> tuple[Engine, filters.Filter | None, str]:
+        """The engine on the newest manifest (or an older one), what the caller may see, and the name of that state."""
         if self._live is None:
             raise MissingError(
                 "store", self.spec.collection, hint="A search model reads a live collection: call attach(store) first."
             )
-        snapshot, known = self._live.now()
+        snapshot, known = self._live.at(manifest) if manifest else self._live.now()
         engine = Engine(snapshot, self._encode, fused.fuse, None, self.spec.synonyms, self.spec.depth)
         return engine, callers.bound(known, caller, engine.kinds), self._live.state(snapshot)
 

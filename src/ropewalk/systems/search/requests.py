@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 from ropewalk.systems.search.config import Config
@@ -26,7 +27,9 @@ def held_out(config: Config, dataset: Dataset, model: Model) -> HeldOut:
 def _rows(queries: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
-    return queries.select(query=pl.col("text"), k=pl.lit(100))
+    """`caller`: a collection that is bound to callers is asked in the name of the one in ROPEWALK_CALLER."""
+    caller = pl.lit(os.environ.get("ROPEWALK_CALLER", ""))
+    return queries.select(query=pl.col("text"), k=pl.lit(100), caller=caller)
 
 
 def labels_of(dataset: Dataset) -> dict[str, dict[str, int]]:

@@ -18,20 +18,15 @@ def train(config: Config, dataset: Dataset, job: Job, start: Model | None) -> Se
     """Build the collection, unless it is there, and a model that reads it."""
     encoder = encoders.named(config, job)
     documents = dataset.table("documents").collect()
-    layout = layout_of(documents, config.fields, config.weights, **languages(config), **encoders.of_layout(encoder))
+    layout = layout_of(documents, config.fields, config.weights, **config.spoken, **encoders.of_layout(encoder))
     collection = Collection(job.store, f"{config.collection}-{_mark(dataset.hash, layout)}")
     collection.create(layout)
     if not collection.manifest().live:
         collection.commit(build(collection, documents.iter_slices(10_000), encoder, job))
-    model = Search(Spec(collection.name, encoder, "hybrid" if encoder else "terms", config.depth, config.synonyms))
+    legs = "hybrid" if encoder else "terms"
+    model = Search(Spec(collection.name, encoder, config.collection, legs, config.depth, config.synonyms))
     model.attach(job.store)
     return model
-
-
-def languages(config: Config) -> dict[str, object]:
-    """A layout's languages."""
-    first = config.languages[0] if config.language == "auto" else config.language
-    return {"language": first, "languages": tuple(dict.fromkeys((first, *config.languages)))}
 
 
 def _mark(dataset: str, layout: Layout) -> str:

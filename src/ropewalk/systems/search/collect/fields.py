@@ -113,7 +113,7 @@ def _document(found: Found, roles: Roles, settings: CollectSettings, counts: dic
         "id": identity,
         "title": " ".join(title.split()) or None,
         "text": text,
-        "language": _one(record, own, "language"),
+        "language": said if isinstance(said := _one(record, own, "language"), str) else None,
         "source": str(_one(record, own, "source") or found.source),
         "licence": str(_one(record, own, "licence") or settings.licence) or None,
         "time": at,

@@ -73,7 +73,10 @@ def _look_near(
             for one in files:
                 np.load(folder / f"{one['name']}.npy").tofile(out)
 
-    _write(path, gather)
+    if not path.exists():
+        _write(path, gather)
+    for one in files:
+        (folder / f"{one['name']}.npy").unlink(missing_ok=True)
     marks = np.memmap(path, np.uint32, "r", shape=(total, near.SLOTS))
     found, shares = near.clusters(marks, threshold, rows)
     like[rows], similarity[rows] = rows[found], shares

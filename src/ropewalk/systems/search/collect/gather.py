@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 VERSION = 1  # of what lies in the folder: a change of these modules that changes documents counts it up
 SHOWN = 5  # problems that an error shows
+FEW = 16  # parts that are finished sooner here than workers start
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def _finished(
     gone, repeats = decide(folder, files, settings)
     kinds = merged(f["kinds"] for f in files)
     shapes = [Shape(str(folder), f["name"], f["kinds"], kinds, settings.passage_words) for f in files]
-    rows = sum(job.map(finish_part, shapes))
+    apart = settings.passage_words or len(shapes) > FEW
+    rows = sum(job.map(finish_part, shapes) if apart else map(finish_part, shapes))
     aside = _set_aside(folder, len(read), gone)
     notes = _notes(read, repeats, rows, aside.height)
     for sentence in _sentences(notes):

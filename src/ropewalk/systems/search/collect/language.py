@@ -44,12 +44,16 @@ def detector() -> Callable[[str], str | None]:
 
     def language(text: str) -> str | None:
         text = text[:READ].replace("\n", " ")
-        han = len(HAN.findall(text))
-        if han and 2 * han >= len(text.split()) and not OTHER.search(text):
+        if not text.isascii() and _is_chinese(text):
             return "zh"
         return _likeliest([(r["lang"], r["score"]) for r in detect(text, model="lite", k=10)])
 
     return language
+
+
+def _is_chinese(text: str) -> bool:
+    han = len(HAN.findall(text))
+    return han > 0 and 2 * han >= len(text.split()) and not OTHER.search(text)
 
 
 def _likeliest(scored: list[tuple[str, float]]) -> str | None:

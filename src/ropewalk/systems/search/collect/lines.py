@@ -54,8 +54,8 @@ def parse(line: bytes) -> dict[str, Any] | str:
     """The object in a line of JSON, or why there is none."""
     try:
         value = decode(line)
-    except UnicodeDecodeError as error:
-        return f"the byte {error.object[error.start]:#04x} at column {error.start + 1} is not UTF-8"
+    except UnicodeDecodeError:
+        return _not_utf8(line)
     except RecursionError:
         return "broken JSON: nested too deeply"
     except msgspec.DecodeError as error:
@@ -65,6 +65,14 @@ def parse(line: bytes) -> dict[str, Any] | str:
     if not isinstance(value, dict):
         return f"a line must hold an object {{...}}, not {_kind(value)}"
     return value
+
+
+def _not_utf8(line: bytes) -> str:
+    try:
+        line.decode()
+        return "a text in it is not UTF-8"
+    except UnicodeDecodeError as error:
+        return f"the byte {line[error.start]:#04x} at column {error.start + 1} is not UTF-8"
 
 
 def _tolerant(line: bytes) -> Any:
@@ -149,4 +157,4 @@ def _header_problem(header: list[str], separator: str) -> str:
 def _row(label: str, number: int, header: list[str], row: list[str]) -> Item:
     if len(row) != len(header):
         return Bad(label, number, f"has {len(row)} values where the header has {len(header)} names")
-    return Found(label, number, {k: v for k, v in zip(header, row, strict=True) if v.strip()})
+    return Found(label, number, {k: v if v.strip() else None for k, v in zip(header, row, strict=True)})

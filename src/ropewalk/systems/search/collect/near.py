@@ -14,26 +14,36 @@ import numpy as np
 
 SLOTS = 128
 SEED = 1
-RUN = 3  # words
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]|[^\W\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
+BLANKS = {c: " " for c in range(128) if not chr(c).isalnum() and chr(c) != "_"}  # what WORD leaves out of ASCII
+SIGNED = 1_000  # texts whose runs are in memory at a time
 FOUND = 0.95  # the bands find a pair at the threshold with at least this probability
 BLOCK = 65_536  # pairs compared at a time
 
 Array = np.ndarray[Any, Any]
 
 
+def words(text: str) -> list[str]:
+    """Runs of letters and digits in small letters; a Chinese character is a word."""
+    text = text.lower()
+    return text.translate(BLANKS).split() if text.isascii() else WORD.findall(text)
+
+
 def runs(text: str) -> list[str]:
-    """Runs of three words, or all of them where there are fewer; a Chinese character is a word."""
-    words = WORD.findall(text.lower())
-    return [" ".join(words[i : i + RUN]) for i in range(max(1, len(words) - RUN + 1))]
+    """Runs of three words, or all of them where there are fewer."""
+    found = words(text)
+    return [f"{a} {b} {c}" for a, b, c in zip(found, found[1:], found[2:], strict=False)] or [" ".join(found)]
 
 
 def signatures(texts: Sequence[str]) -> Array:
     """[n] texts -> [n, SLOTS] uint32."""
     from rensa import RMinHash
 
-    rows = RMinHash.digest_matrix_from_token_sets([runs(t) for t in texts], SLOTS, SEED).to_rows() if texts else []
-    return np.array(rows, dtype=np.uint32).reshape(-1, SLOTS)
+    marks = np.empty((len(texts), SLOTS), np.uint32)
+    for at in range(0, len(texts), SIGNED):
+        some = [runs(t) for t in texts[at : at + SIGNED]]
+        marks[at : at + SIGNED] = RMinHash.digest_matrix_from_token_sets(some, SLOTS, SEED).to_rows()
+    return marks
 
 
 def rows_a_band(threshold: float) -> int:

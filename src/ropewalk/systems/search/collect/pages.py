@@ -30,6 +30,11 @@ META = {  # name or property of a <meta> -> field; the first one in a page count
 }
 
 
+UNNESTED = "p li dt dd tr td th thead tbody tfoot colgroup col option optgroup rp rt br hr img input meta link wbr area base embed track param source"
+NESTING = re.compile(rf"<(/?)(?!(?:{UNNESTED.replace(' ', '|')})\b)[a-z]", re.I)
+DEEPEST = 5_000  # tags left open; a parser's time grows with their square
+
+
 def read_page(stream: IO[bytes], label: str, settings: CollectSettings, kind: str) -> list[Item]:
     """The document in a file of `kind` html, markdown, text or pdf."""
     limit = settings.max_file_mb << 20
@@ -49,8 +54,19 @@ def read_page(stream: IO[bytes], label: str, settings: CollectSettings, kind: st
         byte = error.object[error.start]
         return [Bad(label, 0, f"the byte {byte:#04x} at {error.start:,} is neither UTF-8 nor {settings.encoding}")]
     remarks: list[Item] = [Remark(FALLBACK, label)] if guessed else []
+    if kind == "html" and _depth(text) > DEEPEST:
+        return [Bad(label, 0, "its tags are nested too deeply")]
     read = {"html": html_record, "markdown": markdown_record}.get(kind, _plain)
-    return [*remarks, Found(label, 0, read(text))]
+    try:
+        return [*remarks, Found(label, 0, read(text))]
+    except BaseException as error:  # a parser may panic, which no `except Exception` catches
+        if isinstance(error, (KeyboardInterrupt, SystemExit, MemoryError)):
+            raise
+        return [Bad(label, 0, f"the page can not be parsed ({str(error).strip()[:200] or type(error).__name__})")]
+
+
+def _depth(html: str) -> int:
+    return sum(-1 if slash else 1 for slash in NESTING.findall(html)) if html.count("<") > DEEPEST else 0
 
 
 def _plain(text: str) -> dict[str, Any]:

@@ -39,7 +39,9 @@ def entries_of(named: Sequence[tuple[str, Path]], settings: CollectSettings) -> 
 
 def labels_of(addresses: Sequence[str]) -> list[str]:
     """A label an address: its last part, with as many parts before it as tell it from the others."""
-    parts = [[p for p in Path(a).expanduser().absolute().parts if p != os.sep] or ["files"] for a in addresses]
+    parts = [
+        [p for p in Path(os.path.abspath(Path(a).expanduser())).parts if p != os.sep] or ["files"] for a in addresses
+    ]
     labels = [p[-1] for p in parts]
     for depth in range(2, max(map(len, parts), default=0) + 1):
         labels = ["/".join(p[-depth:]) if labels.count(one) > 1 else one for p, one in zip(parts, labels, strict=True)]
@@ -157,12 +159,14 @@ def _by_lines(entry: Entry, limit: int) -> Iterator[Entry]:
 def _by_rows(entry: Entry) -> list[Entry]:
     import polars as pl
 
-    from ropewalk.systems.search.collect.tables import rows_of
+    from ropewalk.systems.search.collect.tables import is_whole, rows_of
 
+    if not is_whole(entry.path, entry.format):
+        return [entry]  # its reader says what is wrong
     try:
         rows = rows_of(pl.scan_parquet(entry.path) if entry.format == "parquet" else pl.scan_ipc(entry.path))
-    except (pl.exceptions.PolarsError, OSError):
-        return [entry]  # its reader says what is wrong
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+        return [entry]
     starts = range(0, max(rows, 1), ROWS)
     return [replace(entry, start=s, stop=min(rows, s + ROWS)) for s in starts]
 

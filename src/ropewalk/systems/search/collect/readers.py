@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from ropewalk.systems.search.collect.fields import USUAL
 from ropewalk.systems.search.collect.found import Bad, Entry, Found, Item
 from ropewalk.systems.search.collect.lines import read_csv, read_json, read_jsonl
 from ropewalk.systems.search.collect.pages import read_page
@@ -164,7 +165,7 @@ def _timed(items: Iterator[Item], seconds: float | None) -> Iterator[Item]:
         return
     when = datetime.fromtimestamp(int(seconds), UTC)
     for item in items:
-        if isinstance(item, Found) and not item.record.get("time"):
+        if isinstance(item, Found) and not any(v and k.lower() in USUAL["time"] for k, v in item.record.items()):
             item = Found(item.source, item.position, {**item.record, "time": when})
         yield item
 

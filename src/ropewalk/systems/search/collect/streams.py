@@ -27,13 +27,14 @@ class Bounded(io.RawIOBase):
 
     def __init__(self, stream: Any, packed: int, limit: int) -> None:
         self._stream, self._packed, self._limit, self._count = stream, packed, limit, 0
+        self._some = getattr(stream, "read1", stream.read)  # what there is: a break takes nothing before it along
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         try:
-            piece = self._stream.read(len(buffer))
+            piece = self._some(len(buffer))
         except Exception as error:  # zlib.error, EOFError, BadZipFile, ZstdError, RuntimeError of an encrypted member
             raise Unreadable(broken(error)) from None
         self._count += len(piece)
@@ -60,16 +61,17 @@ def unpacked(stream: IO[bytes], pack: str, size: int, limit: int) -> IO[bytes]:
     """The bytes inside of a .gz or .zst stream of `size` bytes, or the stream itself."""
     if not pack:
         return io.BufferedReader(Bounded(stream, 1 << 60, 1 << 60), CHUNK)
-    inner: Any = gzip.GzipFile(fileobj=stream, mode="rb") if pack == "gz" else _zst(stream)
+    inner: Any = gzip.GzipFile(fileobj=stream, mode="rb") if pack == "gz" else zstd().ZstdFile(stream)
     return io.BufferedReader(Bounded(inner, size, limit), CHUNK)
 
 
-def _zst(stream: IO[bytes]) -> Any:
+def zstd() -> Any:
+    """The module for .zst: of the standard library since Python 3.14, its backport before."""
     try:
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
+        from compression import zstd as module  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
-        from backports import zstd
-    return zstd.ZstdFile(stream)
+        from backports import zstd as module
+    return module
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,58 @@ def evaluate(
     return evaluate(desk, docs, queries, qrels)
 
 
+def reindex(
+    desk: Desk,
+    *,
+    collection: Annotated[str, WHICH, "COLLECTION"] = "",
+    least: Annotated[
+        float, "refuse when less of the first ten hits of logged queries stays (default: 0)", "SHARE"
+    ] = 0.0,
+    dry_run: Annotated[bool, "build and compare, swap nothing"] = False,
+    rollback: Annotated[bool, "take the last reindex back"] = False,
+) -> int:
+    """Builds a collection anew with the settings given, beside the old one, compares them on logged queries, and swaps them."""
+    from ropewalk.systems.search.commands.again import reindex
+
+    return reindex(desk, collection, dry_run, rollback, least)
+
+
+def upkeep(
+    desk: Desk,
+    *,
+    collection: Annotated[str, WHICH, "COLLECTION"] = "",
+    every: Annotated[float, "again every so many seconds, until it is stopped (default: once)", "SECONDS"] = 0.0,
+    older_than_days: Annotated[float, "manifests replaced so long ago are removed (default: 7)", "DAYS"] = 7.0,
+    dry_run: Annotated[bool, "say what would be removed, change nothing"] = False,
+) -> int:
+    """Merges segments and removes what no kept manifest names."""
+    from ropewalk.systems.search.commands.keep import upkeep
+
+    return upkeep(desk, collection, every, older_than_days, dry_run)
+
+
+def bind(
+    desk: Desk,
+    caller: Annotated[str, "name of who asks", "CALLER"],
+    *,
+    where: Annotated[str, 'what they may see, as JSON: {"tenant": "a"}', "JSON"] = "",
+    remove: Annotated[bool, "take their token away"] = False,
+    collection: Annotated[str, WHICH, "COLLECTION"] = "",
+) -> int:
+    """Gives a caller a token for a part of a collection; from then on everybody needs one."""
+    from ropewalk.systems.search.commands.keep import bind
+
+    return bind(desk, caller, where, remove, collection)
+
+
+def labels(desk: Desk, *, out: Annotated[str, "where the labels go (default: labels.qrels)"] = "labels.qrels") -> int:
+    """Writes the thumbs that people gave as labels."""
+    from ropewalk.systems.search.commands.keep import labels
+
+    return labels(desk, out)
+
+
 COMMANDS: dict[str, Callable[..., int]] = {
     "index": index, "add": add, "delete": delete, "query": query, "ask": ask, "collections": collections,
-    "evaluate": evaluate,
+    "evaluate": evaluate, "reindex": reindex, "upkeep": upkeep, "bind": bind, "labels": labels,
 }  # fmt: skip

@@ -2,86 +2,77 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ropewalk.errors import DataError
+from ropewalk.methods.stats import paired
+from ropewalk.methods.text import judging, ranking
 from ropewalk.store import open_store
-from ropewalk.systems.search import encoders
-from ropewalk.systems.search.build import build, layout_of
-from ropewalk.systems.search.collect import collect
-from ropewalk.systems.search.data import collect_settings, read_labels, read_queries
-from ropewalk.systems.search.evaluate import DEPTH, ndcg, recall
+from ropewalk.systems.search.evaluate import Run, run
 from ropewalk.systems.search.index.collection import Collection
-from ropewalk.systems.search.model import Search, Spec
-from ropewalk.systems.search.retrieve.engine import Wanted
-from ropewalk.systems.search.train import languages
+from ropewalk.systems.search.measure import files
+from ropewalk.systems.search.model import Search
+from ropewalk.systems.search.texts import add, reading
 from ropewalk.types import Desk
 
 LEGS = {"bm25": "terms", "dense": "dense", "fused": "hybrid"}
-Runs = dict[str, dict[str, list[str]]]  # name -> query -> ids
+SHOWN = ("ndcg@10", "recall@100")
 
 
 def evaluate(desk: Desk, docs: str, queries: str, qrels: str) -> int:
-    asked, labels = read_queries(queries), labels_of(qrels)
-    with open_store("memory://") as store:
-        model = _model(desk, store, docs)
-        runs = {name: _run(desk, model, asked, legs, name) for name, legs in LEGS.items()}
-    runs["reranked"] = runs["fused"]
-    known = [q for q, _ in asked if any(v > 0 for v in labels.get(q, {}).values())]
+    asked, labels = list(files.read_queries(queries).items()), files.read_labels(qrels)
+    known = [q for q in ranking.answerable(labels) if q in dict(asked)]
     if not known:
         raise DataError(
             [f"{qrels}: no query of {queries} has a relevant document in it. Are the ids those of both files?"]
         )
-    found = {name: _figures(run, labels, known) for name, run in runs.items()}
-    lines = [
-        f"{name:10}" + "".join(f"  {figure} {value:.4f}" for figure, value in one.items())
-        for name, one in found.items()
-    ]
-    desk.show(found, "\n".join([*lines, f"over {len(known):,} queries with a relevant document"]))
+    with tempfile.TemporaryDirectory(prefix="ropewalk-") as folder, open_store(folder) as store:
+        runs = _runs(desk, _model(desk, store, docs), asked)
+    scores = {name: ranking.score(labels, found, SHOWN, known) for name, found in runs.items()}
+    body = {name: {m: float(one[m].mean()) for m in SHOWN} for name, one in scores.items()}
+    desk.show(body, _text(scores, runs, labels, known, desk.job.seed))
     return 0
-
-
-def labels_of(address: str) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
-    for query, document, label in read_labels(address).iter_rows():
-        found.setdefault(query, {})[document] = label
-    return found
 
 
 def _model(desk: Desk, store: Any, docs: str) -> Search:
     """A model over a collection of its own, that nobody else sees."""
-    found = collect(docs, desk.job, collect_settings(desk.config))
-    encoder = encoders.named(desk.config, desk.job)
-    layout = layout_of(
-        found.documents.head(10_000).collect(),
-        desk.config.fields,
-        desk.config.weights,
-        **languages(desk.config),
-        **encoders.of_layout(encoder),
-    )
     collection = Collection(store, "evaluated")
-    collection.create(layout)
-    collection.commit(build(collection, found.batches(), encoder, desk.job))
-    model = Search(Spec("evaluated", encoder, "hybrid" if encoder else "terms"))
-    model.attach(store)
-    return model
+    add(collection, docs, desk.config, desk.job)
+    return reading(collection, desk.config)
 
 
-def _run(desk: Desk, model: Search, asked: Sequence[tuple[str, str]], legs: str, name: str) -> dict[str, list[str]]:
+def _runs(desk: Desk, model: Search, asked: Sequence[tuple[str, str]]) -> dict[str, Run]:
     engine, _, _ = model.opened()
-    found = {}
-    for number, (query, text) in enumerate(asked):
-        hits = engine.search(Wanted(text, DEPTH, legs, count=False))
-        found[query] = engine.snapshot.ids(hits.rows)
-        desk.job.progress(name, number + 1, len(asked), "queries")
-    return found
-
-
-def _figures(
-    run: Mapping[str, list[str]], labels: Mapping[str, Mapping[str, int]], known: Sequence[str]
-) -> dict[str, float]:
-    return {
-        "ndcg@10": sum(ndcg(run[q], labels[q]) for q in known) / len(known),
-        "recall@100": sum(recall(run[q], labels[q]) for q in known) / len(known),
+    runs = {
+        name: run(engine, asked, legs, lambda n, name=name: desk.job.progress(name, n, len(asked), "queries"))  # type: ignore[misc]
+        for name, legs in LEGS.items()
     }
+    return {**runs, "reranked": runs["fused"]}
+
+
+def _text(
+    scores: Mapping[str, Mapping[str, np.ndarray]],
+    runs: Mapping[str, Run],
+    labels: Any,
+    known: Sequence[str],
+    seed: int,
+) -> str:
+    """A row a run, and what fusing gains on the better leg."""
+    lines = [f"{'':10}{'ndcg@10':>9}{'':17}{'recall@100':>11}{'unjudged@10':>13}"]
+    for name, one in scores.items():
+        mean = paired.mean(one["ndcg@10"], seed=seed)
+        holes = float(judging.holes(labels, runs[name], 10, known).mean())
+        lines.append(
+            f"{name:10}{mean.value:9.4f} [{mean.low:.3f}, {mean.high:.3f}] {one['recall@100'].mean():11.4f}{holes:13.1%}"
+        )
+    best = max(("bm25", "dense"), key=lambda name: float(scores[name]["ndcg@10"].mean()))
+    found = paired.compare(scores["fused"]["ndcg@10"], scores[best]["ndcg@10"], seed=seed)
+    lines.append(
+        f"fused against {best}: {found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}] ndcg@10, p = {found.p_value:.4f}; "
+        f"it loses at most {max(0.0, found.loss_bound):.4f} (one-sided, 95 %)"
+    )
+    return "\n".join([*lines, f"over {len(known):,} queries with a relevant document; [95 % intervals] over queries"])

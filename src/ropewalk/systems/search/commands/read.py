@@ -7,30 +7,47 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ropewalk.systems.search.commands import which
-from ropewalk.systems.search.contract import REQUEST
 from ropewalk.systems.search.index.collection import Collection, names
-from ropewalk.systems.search.service import shown
+from ropewalk.systems.search.model import Search
+from ropewalk.systems.search.retrieve.explain import explain
+from ropewalk.systems.search.texts import answered
 from ropewalk.types import Desk
 
 BOLD = ("\x1b[1m", "\x1b[0m")
 
 
 def query(
-    desk: Desk, words: str, collection: str, top: int, where: str, facets: str, legs: str, manifest: int, explain: bool
+    desk: Desk,
+    words: str,
+    collection: str,
+    top: int,
+    where: str,
+    facets: str,
+    legs: str,
+    manifest: int,
+    explained: bool,
 ) -> int:
     model = which.model(desk, collection)
-    row = asked(query=words, k=top, where=where, facets=facets, legs=legs)
+    row = {"query": words, "k": top, "where": where, "facets": facets, "legs": legs, "manifest": manifest}
     found = answered(model, row)
+    reasons = _reasons(model, row) if explained else {}
+    found["hits"] = [{**hit, **({"why": reasons[hit["id"]]} if explained else {})} for hit in found["hits"]]
     desk.show(found, _listed(found))
     return 0
 
 
+def _reasons(model: Search, row: Mapping[str, Any]) -> dict[str, Any]:
+    """id -> how the hit got its score."""
+    engine, bound, _ = model.opened(manifest=row["manifest"])
+    wanted = model.wanted(row, engine, bound)
+    found = engine.search(wanted)
+    return {one["id"]: one for one in (explain(engine, wanted, found, row) for row in found.rows.tolist())}
+
+
 def ask(desk: Desk, question: str, collection: str, where: str) -> int:
     model = which.model(desk, collection)
-    found = answered(model, asked(query=question, task="ask", where=where))
+    found = answered(model, {"query": question, "task": "ask", "where": where})
     desk.show(found, _told(found))
     return 0
 
@@ -52,18 +69,6 @@ def collections(desk: Desk) -> int:
     return 0
 
 
-def asked(**given: Any) -> dict[str, Any]:
-    """A row of the contract."""
-    return {**{column.name: column.default for column in REQUEST.columns}, **given}
-
-
-def answered(model: Any, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The model's answer to one row, dressed for people."""
-    answers = model.predict({name: np.array([value], object) for name, value in row.items()})
-    answer = {name: values.tolist()[0] for name, values in answers.items()}
-    return shown.answer(model, row, {"event_id": "", "release": "", **answer})
-
-
 def _listed(found: Mapping[str, Any]) -> str:
     lines = [f"understood as: {found['corrected']}"] if found["corrected"] else []
     for number, hit in enumerate(found["hits"], 1):
@@ -73,10 +78,18 @@ def _listed(found: Mapping[str, Any]) -> str:
             f"     {_marked(hit['snippet'])}",
             f"     {hit['id']}  {hit['score']:.4f}{fields}",
         ]
+        if "why" in hit:
+            lines += _why(hit["why"])
     for name, values in found["facets"].items():
         shown_ = ", ".join(f"{v} ({n:,})" for v, n in values) if isinstance(values, list) else json.dumps(values)
         lines.append(f"{name}: {shown_}")
     return "\n".join([*lines, f"{found['total']:,} documents, {found['state']}"])
+
+
+def _why(why: Mapping[str, Any]) -> list[str]:
+    legs = ", ".join(f"{name}: place {one['place']}, {one['score']:.3f}" for name, one in why["legs"].items())
+    terms = ", ".join(f"{place}:{term} {value:.2f}" for place, term, value in why["terms"])
+    return [f"       {legs}", f"       {terms}"] if terms else [f"       {legs}"]
 
 
 def _told(found: Mapping[str, Any]) -> str:

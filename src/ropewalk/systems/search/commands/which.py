@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ropewalk.errors import MissingError, RopewalkError
-from ropewalk.systems.search import encoders
 from ropewalk.systems.search.index.collection import Collection, names
-from ropewalk.systems.search.model import Search, Spec
+from ropewalk.systems.search.model import Search
+from ropewalk.systems.search.texts import reading
 from ropewalk.types import Desk
 
 
@@ -44,8 +44,14 @@ def model(desk: Desk, name: str) -> Search:
     live = released(desk)
     if live is not None and name in ("", live.spec.collection):
         return live
-    collection = named(desk, name)
-    encoder = encoders.parse(collection.layout().encoder)
-    made = Search(Spec(collection.name, encoder, "hybrid" if encoder else "terms", synonyms=desk.config.synonyms))
-    made.attach(collection.store)
-    return made
+    return reading(named(desk, name), desk.config)
+
+
+def bound_name(desk: Desk, collection: Collection) -> str:
+    """The name under which the callers of a collection are listed: that of its releases stays when a new one builds a new collection."""
+    live = released(desk)
+    return (
+        live.spec.bound
+        if live is not None and live.spec.collection == collection.name and live.spec.bound
+        else collection.name
+    )

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from ropewalk.errors import ConflictError, DataError
-from ropewalk.systems.search import encoders
-from ropewalk.systems.search.build import build, layout_of
-from ropewalk.systems.search.collect import collect
+from ropewalk.systems.search.collect import Collected
 from ropewalk.systems.search.commands.which import named
-from ropewalk.systems.search.data import collect_settings
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.manifest import Manifest
-from ropewalk.systems.search.train import languages
+from ropewalk.systems.search.texts import add as add_documents
 from ropewalk.types import Desk
-
-SAMPLE = 10_000  # documents from which the kinds of fields are read
 
 
 def index(desk: Desk, docs: str, into: str) -> int:
@@ -25,26 +19,16 @@ def index(desk: Desk, docs: str, into: str) -> int:
         raise ConflictError(
             f"there is a collection {into!r} already. `add` adds to it, `reindex` makes it anew; or choose another name."
         )
-    found = collect(docs, desk.job, collect_settings(desk.config))
-    encoder = encoders.named(desk.config, desk.job)
-    sample = found.documents.head(SAMPLE).collect()
-    layout = layout_of(
-        sample, desk.config.fields, desk.config.weights, **languages(desk.config), **encoders.of_layout(encoder)
-    )
-    collection.create(layout)
-    _tell(desk, collection, collection.commit(build(collection, found.batches(), encoder, desk.job)), found)
-    return 0
+    return _tell(desk, collection, *add_documents(collection, docs, desk.config, desk.job))
 
 
 def add(desk: Desk, docs: str, into: str) -> int:
     collection = named(desk, into)
-    found = collect(docs, desk.job, collect_settings(desk.config))
-    encoder = encoders.parse(collection.layout().encoder)
-    _tell(desk, collection, collection.commit(build(collection, found.batches(), encoder, desk.job)), found)
-    return 0
+    return _tell(desk, collection, *add_documents(collection, docs, desk.config, desk.job))
 
 
-def _tell(desk: Desk, collection: Collection, manifest: Manifest, found: Any) -> None:
+def _tell(desk: Desk, collection: Collection, manifest: Manifest, found: Collected) -> int:
+    size = sum(segment.bytes for segment in manifest.segments)
     body = {
         "collection": collection.name,
         "manifest": manifest.number,
@@ -52,7 +36,7 @@ def _tell(desk: Desk, collection: Collection, manifest: Manifest, found: Any) ->
         "set_aside": found.set_aside.height,
         "documents": manifest.live,
         "segments": len(manifest.segments),
-        "bytes": sum(segment.bytes for segment in manifest.segments),
+        "bytes": size,
     }
     aside = "".join(
         f"\nset aside: {row['source']}, {row['position']}: {row['reason']}"
@@ -61,8 +45,9 @@ def _tell(desk: Desk, collection: Collection, manifest: Manifest, found: Any) ->
     desk.show(
         body,
         f"{found.rows:,} documents read, {found.set_aside.height:,} set aside; {collection.name} has {manifest.live:,} documents "
-        f"in {len(manifest.segments)} segments, {body['bytes'] / 1e6:,.1f} MB (manifest {manifest.number}){aside}",
+        f"in {len(manifest.segments)} segments, {size / 1e6:,.1f} MB (manifest {manifest.number}){aside}",
     )
+    return 0
 
 
 def delete(desk: Desk, ids: str, name: str) -> int:

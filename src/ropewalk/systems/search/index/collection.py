@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ropewalk.systems.search.index.snapshot import Snapshot
 
 LARGEST = 128 << 20  # bytes of text in a segment that `write` makes: building takes some six times that in memory
+SMALL = 2 << 20  # bytes of text whose index fits anywhere
 TRIES = 50  # commits that others may win before ours
 
 
@@ -46,6 +47,7 @@ class Collection:
         self.store, self.name = store, name
         self.local = Local(store, name)
         self._manifests: dict[int, Manifest] = {}
+        self._newest = 0  # as far as was seen
 
     def __repr__(self) -> str:
         return f"Collection({self.store!r}, {self.name!r})"
@@ -75,11 +77,22 @@ class Collection:
         return bool(self.numbers())
 
     def latest(self) -> int:
-        """The number of the newest manifest. MissingError where there is no such collection."""
-        numbers = self.numbers()
-        if not numbers:
+        """The number of the newest manifest. MissingError where there is no such collection.
+
+        Manifests are collected oldest first, so after one that is still there comes the next, or it is the newest.
+        """
+        number = self._newest
+        while number and self._is_kept(number + 1):
+            number += 1
+        if not number or not self._is_kept(number):
+            number = (self.numbers() or [0])[-1]
+        if not number:
             raise MissingError("collection", self.name, names(self.store))
-        return numbers[-1]
+        self._newest = number
+        return number
+
+    def _is_kept(self, number: int) -> bool:
+        return self.store.object_size(self._manifest_key(number)) is not None
 
     def manifest(self, number: int | None = None) -> Manifest:
         number = self.latest() if number is None else number
@@ -106,7 +119,7 @@ class Collection:
 
     def check_kept(self, number: int) -> None:
         """MissingError when a manifest is not in the store any more."""
-        if self.store.object_time(self._manifest_key(number)) is None:
+        if not self._is_kept(number):
             self._manifests.pop(number, None)
             self.manifest(number)
 
@@ -124,26 +137,37 @@ class Collection:
         self, documents: Sequence[Mapping[str, Any]], deletes: Iterable[str] = (), vectors: Any | None = None
     ) -> Manifest:
         """Add documents, in place of those with the same ids, and delete ids, in one commit."""
-        manifest = self.manifest()
-        check_analyzers(manifest.layout, manifest.analyzers, self.name)
+        now = self._writable()
         documents, vectors = last_of_equal(documents, vectors)
         parts = [
-            self.put_built(manifest.layout, documents[a:b], None if vectors is None else vectors[a:b])
+            self.put_built(now, documents[a:b], None if vectors is None else vectors[a:b])
             for a, b in pairwise(_cuts(documents))
         ]
         return self.commit(parts, deletes)
 
-    def put_segment(self, documents: Sequence[Mapping[str, Any]], vectors: Any | None = None) -> SegmentInfo:
-        """Build one segment and keep it; nobody sees it before a commit. Of equal ids the last counts."""
-        manifest = self.manifest()
-        check_analyzers(manifest.layout, manifest.analyzers, self.name)
-        return self.put_built(manifest.layout, *last_of_equal(documents, vectors))
+    def put_segment(
+        self, documents: Sequence[Mapping[str, Any]], vectors: Any | None = None, layout: Layout | None = None
+    ) -> SegmentInfo:
+        """Build one segment and keep it; nobody sees it before a commit. Of equal ids the last counts.
 
-    def put_built(self, layout: Layout, documents: Sequence[Mapping[str, Any]], vectors: Any | None) -> SegmentInfo:
-        with self.store.scratch() as place:
-            built = build_segment(layout, documents, vectors, place)
+        `layout`: another than the collection's, for `reset`.
+        """
+        now = self._writable() if layout is None else Manifest(0, None, 0.0, layout, analyzers(layout))
+        return self.put_built(now, *last_of_equal(documents, vectors))
+
+    def put_built(self, now: Manifest, documents: Sequence[Mapping[str, Any]], vectors: Any | None) -> SegmentInfo:
+        """Build with a manifest's layout and keep the segment. Put again when it is there: that makes it young."""
+        with self.store.scratch(small=_size(documents) < SMALL) as place:
+            built = build_segment(now.layout, documents, vectors, place)
             self.store.put_object(self.local.segment_key(built.hash), built.path)
-        return SegmentInfo(built.hash, built.documents, built.bytes, built.text_bytes)
+        return SegmentInfo(built.hash, built.documents, built.bytes, built.text_bytes, now.built)
+
+    def _writable(self) -> Manifest:
+        now = (
+            self._manifests.get(self._newest) or self.manifest()
+        )  # any tells the layout; a commit looks for the newest
+        check_analyzers(now.layout, now.analyzers, self.name)
+        return now
 
     def commit(self, add: Sequence[SegmentInfo] = (), delete: Iterable[str] = (), base: int | None = None) -> Manifest:
         """Make segments count and ids go away: older rows of an added id go, too.
@@ -153,13 +177,36 @@ class Collection:
         """
         gone = [id.encode() for id in dict.fromkeys(delete)]
 
-        def change(now: Manifest) -> tuple[SegmentInfo, ...]:
-            return self._without(now.segments, gone, keys_of(gone), add)
+        def change(now: Manifest) -> Manifest:
+            self._check_built(now, add)
+            return replace(now, segments=self.without(now.segments, gone, keys_of(gone), add))
 
         return self.swap(change, base)
 
-    def swap(self, change: Any, base: int | None = None) -> Manifest:
-        """Commit `change(newest manifest) -> segments` (None: leave it) until nobody else was faster."""
+    def reset(self, layout: Layout, segments: Sequence[SegmentInfo], base: int | None = None) -> Manifest:
+        """Let other segments take the place of all, also of another layout: after a rebuild beside, or back to an older manifest."""
+
+        def change(now: Manifest) -> Manifest:
+            new = replace(now, layout=layout, analyzers=analyzers(layout), segments=tuple(segments))
+            self._check_built(new, segments)
+            return new
+
+        return self.swap(change, base)
+
+    def _check_built(self, now: Manifest, segments: Sequence[SegmentInfo]) -> None:
+        for info in segments:
+            if info.layout != now.built:
+                raise ConflictError(
+                    f"the segment {info.hash[:16]}... was built for another layout than that of manifest {now.number} of the "
+                    f"collection {self.name!r}: it was rebuilt meanwhile. Put the documents again."
+                )
+            if self.store.object_size(self.local.segment_key(info.hash)) is None:
+                raise MissingError(
+                    "segment", info.hash, hint="It was put long ago and collected. Put the documents again."
+                )
+
+    def swap(self, change: Callable[[Manifest], Manifest | None], base: int | None = None) -> Manifest:
+        """Commit what `change` makes of the newest manifest, until nobody else was faster; None leaves it."""
         for attempt in range(TRIES):
             now = self.manifest()
             if base is not None and now.number != base:
@@ -167,12 +214,11 @@ class Collection:
                     f"the collection {self.name!r} is at manifest {now.number}, no longer at {base}: somebody else wrote. "
                     f"Read it again and repeat what you did."
                 )
-            segments = change(now)
-            if segments is None or segments == now.segments:
+            made = change(now)
+            if made is None or made == now:
                 return now
-            new = now.next(segments, time.time())
-            if self.store.put_object(self._manifest_key(new.number), new.dump(), if_absent=True):
-                self._manifests[new.number] = new
+            new = replace(made, number=now.number + 1, parent=now.number, time=time.time())
+            if self._put_manifest(new):
                 return new
             time.sleep(random.uniform(0, 0.01 * min(attempt, 20)))
         raise ConflictError(
@@ -180,7 +226,20 @@ class Collection:
             f"again when there are fewer writers, or let one writer commit for all."
         )
 
-    def _without(
+    def _put_manifest(self, new: Manifest) -> bool:
+        """Put it where nothing is. False: somebody else was faster.
+
+        A writer that slept until its parent was collected finds a gap where a manifest once was, and takes its own away.
+        """
+        if not self.store.put_object(self._manifest_key(new.number), new.dump(), if_absent=True):
+            return False
+        if not self._is_kept(new.number - 1) and self.numbers()[-1] != new.number:
+            self.forget(new.number)
+            return False
+        self._manifests[new.number], self._newest = new, new.number
+        return True
+
+    def without(
         self, old: Sequence[SegmentInfo], gone: list[bytes], keys: np.ndarray, add: Sequence[SegmentInfo]
     ) -> tuple[SegmentInfo, ...]:
         """Segments after deleting ids and adding segments; a later segment wins over an earlier."""
@@ -218,6 +277,10 @@ def last_of_equal(
     documents: Sequence[Mapping[str, Any]], vectors: Any | None
 ) -> tuple[Sequence[Mapping[str, Any]], Any | None]:
     """Without those that a later one of the same id replaces."""
+    if vectors is not None and len(vectors) != len(documents):
+        raise DataError(
+            [f"vectors: {len(documents)} documents came with {len(vectors)} vectors; each has one, in the same order."]
+        )
     last = {document.get("id"): row for row, document in enumerate(documents)}
     if len(last) == len(documents):
         return documents, vectors
@@ -228,9 +291,14 @@ def last_of_equal(
 def _cuts(documents: Sequence[Mapping[str, Any]]) -> list[int]:
     """Where to cut documents into segments: the first row of each, and the end."""
     cuts, size = [0], 0
-    for row, document in enumerate(documents):
-        size += sum(len(value) for value in document.values() if isinstance(value, str))
+    for row in range(len(documents)):
+        size += _size(documents[row : row + 1])
         if size > LARGEST and row > cuts[-1]:
             cuts.append(row)
             size = 0
     return [*cuts, len(documents)] if documents else []
+
+
+def _size(documents: Sequence[Mapping[str, Any]]) -> int:
+    """Characters of text."""
+    return sum(len(value) for document in documents for value in document.values() if isinstance(value, str))

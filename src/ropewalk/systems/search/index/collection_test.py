@@ -2,6 +2,7 @@
 
 import random
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,28 +66,37 @@ def ropes(store):
     return collection
 
 
-def test_a_thousand_random_batches_leave_the_ids_of_a_dict_at_every_manifest(store, ropes):
-    dice = random.Random(3)
+def random_batches(store, count, seed=3):
+    """Writes of a few documents and deletes, now and then merged, next to a dict; every manifest is opened and compared."""
+    collection = Collection(store, f"batches{seed}")
+    collection.create(TEXT)
+    dice = random.Random(seed)
     plain, history = {}, {}
-    for step in range(1000):
+    for step in range(count):
         adds = [{"id": f"d{dice.randrange(60)}", "text": text(dice)} for _ in range(dice.randrange(4))]
         gone = [f"d{dice.randrange(60)}" for _ in range(dice.randrange(3))]
-        number = ropes.write(adds, gone).number
+        number = collection.write(adds, gone).number
         for id in gone:
             plain.pop(id, None)
         plain.update({document["id"]: document["text"] for document in adds})
         history[number] = set(plain)
-        with ropes.open() as now:
+        with collection.open() as now:
             assert now.number == number
             assert sorted(now.live_ids()) == sorted(plain)
             assert now.live == len(plain)
         if step % 10 == 9:
-            history[merge(ropes).number] = set(plain)
+            history[merge(collection).number] = set(plain)
         if step % 100 == 99:
-            same_as_rebuilt(store, ropes, plain, step)
-    for number in dice.sample(sorted(history), 50):
-        with ropes.open(number) as then:
+            same_as_rebuilt(store, collection, plain, f"{seed}-{step}")
+    for number in dice.sample(sorted(history), min(50, len(history))):
+        with collection.open(number) as then:
             assert set(then.live_ids()) == history[number]
+    return len(history)
+
+
+def test_random_batches_leave_the_ids_of_a_dict_at_every_manifest(store):
+    """Two hundred here; benchmarks/search_kills.py makes a thousand."""
+    random_batches(store, 200)
 
 
 def same_as_rebuilt(store, collection, plain, step):
@@ -104,20 +114,26 @@ def same_as_rebuilt(store, collection, plain, step):
 
 
 def test_scores_are_within_a_hundredth_while_a_twentieth_is_deleted(store, ropes):
+    """The more so the more documents a word is in: where it is in twenty and three of them go, a score moves by two hundredths."""
     dice = random.Random(1)
-    documents = made(2000, dice)
-    for start in range(0, 2000, 500):
-        ropes.write(documents[start : start + 500])
-    gone = {f"d{i}" for i in dice.sample(range(2000), 100)}
+    words = [f"w{i}" for i in range(2000)]
+    odds = [1 / (i + 1) for i in range(2000)]
+    documents = [{"id": f"d{i}", "text": " ".join(dice.choices(words, odds, k=60))} for i in range(4000)]
+    for start in range(0, 4000, 1000):
+        ropes.write(documents[start : start + 1000])
+    gone = {f"d{i}" for i in dice.sample(range(4000), 200)}
     ropes.write([], gone)
     rebuilt = Collection(store, "again")
     rebuilt.create(TEXT)
     rebuilt.write([d for d in documents if d["id"] not in gone])
+    off = []
     with ropes.open() as one, rebuilt.open() as two:
-        for words in ("hemp", "rope tar", "anchor keel mast"):
-            before, after = (dict(ranked(snapshot, words, 3000)) for snapshot in (one, two))
-            assert before.keys() == after.keys()
-            assert all(abs(before[id] / after[id] - 1) < 0.01 for id in after)
+        for _ in range(50):
+            query = " ".join(dice.sample(words[20:200], k=3))
+            before, after = dict(ranked(one, query, 4000)), dict(ranked(two, query, 100))
+            off += [abs(before[id] / score - 1) for id, score in after.items()]
+    assert np.quantile(off, 0.95) < 0.01
+    assert np.mean(off) < 0.004
 
 
 def test_of_equal_ids_in_a_batch_the_last_counts(ropes):
@@ -170,7 +186,7 @@ def test_the_same_documents_make_the_same_segment(store, ropes):
 def test_two_writers_at_once_both_get_in(ropes, monkeypatch):
     """Both read the same manifest; one is first, the other finds its place taken and works it out again."""
     ropes.write([{"id": "a", "text": "base"}])
-    barrier = threading.Barrier(2)
+    barrier = threading.Barrier(2, timeout=20)
     latest = Collection.latest
     waited = threading.local()
 
@@ -193,6 +209,7 @@ def test_two_writers_at_once_both_get_in(ropes, monkeypatch):
         thread.start()
     for thread in threads:
         thread.join()
+    monkeypatch.undo()
     assert sorted(numbers) == [3, 4]
     with ropes.open() as now:
         assert sorted(now.live_ids()) == ["a", "own0", "own1"]
@@ -218,7 +235,7 @@ def test_a_writer_that_always_comes_late_is_told(ropes, monkeypatch):
     monkeypatch.setattr(writing, "TRIES", 3)
     monkeypatch.setattr(type(ropes.store), "put_object", lambda *_, if_absent=False, **__: not if_absent)
     with pytest.raises(ConflictError, match="3 times somebody else wrote to the collection 'ropes' first"):
-        ropes.commit(delete=["a"], add=[]) if ropes.local is None else ropes.swap(lambda now: (None,))
+        ropes.swap(lambda now: replace(now, layout=Layout(())))
 
 
 def test_a_commit_on_a_manifest_that_is_no_longer_the_newest_is_refused(ropes):
@@ -244,7 +261,7 @@ def test_a_collection_is_made_once(store, ropes):
         ropes.create(Layout(()))
     assert names(store) == ["ropes"]
     assert not Collection(store, "cables").exists()
-    with pytest.raises(MissingError, match="no collection 'rope'. Did you mean 'ropes'"):
+    with pytest.raises(MissingError, match=r"no collection 'rope'\. Did you mean 'ropes'"):
         Collection(store, "rope").latest()
     with pytest.raises(DataError, match="cannot name a collection"):
         Collection(store, "a/b")
@@ -267,5 +284,5 @@ def test_words_made_by_another_analyzer_are_refused(ropes, monkeypatch):
     ropes.write([{"id": "a", "text": "hemp"}])
     monkeypatch.setattr(analysis, "VERSION", 99)
     for ask in (ropes.open, lambda: ropes.write([{"id": "b", "text": "tar"}])):
-        with pytest.raises(StoreError, match="'en.1' for 'en'.*has 'en.99'.*reindex ropes"):
+        with pytest.raises(StoreError, match=r"'en\.1' for 'en'.*has 'en.99'.*reindex ropes"):
             ask()

@@ -76,8 +76,7 @@ class Documents:
         import zstandard
 
         dictionary = pack.bytes("documents/dictionary")
-        known = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
-        self._decompressor = zstandard.ZstdDecompressor(dict_data=known)
+        self._known = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
         self._first = pack.array("documents/first").tolist()
         self._edges = pack.array("documents/edges").tolist()
         self._blocks = pack.view("documents/blocks")
@@ -94,8 +93,11 @@ class Documents:
         return out
 
     def block(self, number: int) -> list[bytes]:
+        import zstandard
+
         data = self._blocks[self._edges[number] : self._edges[number + 1]]
-        return self._decompressor.decompress(data).split(b"\n")
+        decompressor = zstandard.ZstdDecompressor(dict_data=self._known)  # one is not for several threads
+        return decompressor.decompress(data).split(b"\n")
 
     @property
     def blocks(self) -> int:

@@ -88,6 +88,8 @@ class Local:
         """Its ids, by reading no more of the pack than those."""
         with self._lock:
             if info.hash not in self._ids:
+                if len(self._ids) > 1000:  # those of old manifests; a snapshot keeps its own
+                    self._ids.clear()
                 self._ids[info.hash] = Ids.open(self.cached(f"ids/{info.hash}", lambda to: self._make_ids(info, to)))
             return self._ids[info.hash]
 

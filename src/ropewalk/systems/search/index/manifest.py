@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +28,7 @@ class SegmentInfo:
     documents: int  # rows, also the deleted ones
     bytes: int  # of the packed file
     text_bytes: int  # of its text fields
+    layout: str  # what it was built with: `Manifest.built`
     deletes: str | None = None
     deleted: int = 0
 
@@ -48,15 +49,18 @@ class Manifest:
     segments: tuple[SegmentInfo, ...] = ()
 
     @cached_property
+    def built(self) -> str:
+        """The layout and its analyzers as sixteen characters: segments of one manifest agree in them."""
+        body = json.dumps([self.layout.to_json(), dict(self.analyzers)], sort_keys=True)
+        return hashlib.sha256(body.encode()).hexdigest()[:16]
+
+    @cached_property
     def rows(self) -> int:
         return sum(segment.documents for segment in self.segments)
 
     @cached_property
     def live(self) -> int:
         return sum(segment.live for segment in self.segments)
-
-    def next(self, segments: tuple[SegmentInfo, ...], time: float) -> Manifest:
-        return replace(self, number=self.number + 1, parent=self.number, time=time, segments=segments)
 
     def dump(self) -> bytes:
         body = {

@@ -13,7 +13,7 @@ import weakref
 import zlib
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,7 +176,12 @@ class Snapshot:
 def open_snapshot(collection: Collection, number: int | None) -> Snapshot:
     manifest = collection.manifest(number)
     check_analyzers(manifest.layout, manifest.analyzers, collection.name)
-    hold = Hold(collection.store, collection.local.root, manifest.number)
+    return open_manifest(collection, manifest, number)
+
+
+def open_manifest(collection: Collection, manifest: Manifest, number: int | None) -> Snapshot:
+    """A manifest that need not be committed, nor written by the analyzers of today. `number`: one that must be kept, and is held."""
+    hold = Hold(collection.store, collection.local.root, manifest.number if number is None else number)
     try:
         if number is not None:
             collection.check_kept(number)  # it may have been collected before it was held
@@ -203,16 +208,23 @@ def _lay_out(collection: Collection, manifest: Manifest, folder: Path) -> None:
     collection.local.fetch(manifest.segments)
     for info in manifest.segments:
         for path in collection.local.terms(info).iterdir():
-            os.link(path, folder / path.name)
+            _link(path, folder / path.name)
         if info.deleted:
             dead = collection.local.dead(info)
             fieldnorms = (folder / f"{segment_id(info.hash)}.fieldnorm").read_bytes()
             name = f"{segment_id(info.hash)}.{manifest.number}.del"
             (folder / name).write_bytes(alive_file(dead, fieldnorms))
         listed.append(_listed(info, manifest.number))
-    meta = _empty_meta(manifest.layout, folder)
+    meta = json.loads(_empty_meta(manifest.layout))
     meta.update(segments=listed, opstamp=manifest.number)
     (folder / "meta.json").write_text(json.dumps(meta))
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        os.symlink(source, target)
 
 
 def _listed(info: SegmentInfo, opstamp: int) -> dict[str, Any]:
@@ -222,14 +234,16 @@ def _listed(info: SegmentInfo, opstamp: int) -> dict[str, Any]:
     return {"segment_id": uuid, "max_doc": info.documents, "deletes": deletes}
 
 
-def _empty_meta(layout: Layout, folder: Path) -> dict[str, Any]:
+@lru_cache(maxsize=32)
+def _empty_meta(layout: Layout) -> str:
     """What tantivy itself writes for an index of this layout."""
+    from tempfile import TemporaryDirectory
+
     from tantivy import Index
 
-    Index(schema(layout), str(folder))
-    meta: dict[str, Any] = json.loads((folder / "meta.json").read_bytes())
-    (folder / "meta.json").unlink()
-    return meta
+    with TemporaryDirectory() as folder:
+        Index(schema(layout), folder)
+        return Path(folder, "meta.json").read_text()
 
 
 def alive_file(dead: np.ndarray, like: bytes) -> bytes:

@@ -11,7 +11,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -31,7 +31,7 @@ class Policy:
     """When to merge. Every document is rewritten about log(all / smallest) / log(like) times in its life."""
 
     like: int = 8  # segments of like size that become one
-    deleted: float = 0.1  # share of deleted rows from which on a segment is rewritten
+    deleted: float = 0.05  # share of deleted rows from which on a segment is rewritten: below, scores are within 1 %
     smallest: int = 1_000  # live rows; smaller segments count as of like size
     largest: int = 128 << 20  # bytes of text in a merged segment: building takes some six times that in memory
 
@@ -65,14 +65,14 @@ def merge(collection: Collection, policy: Policy = Policy()) -> Merged:
 
 def chosen(manifest: Manifest, policy: Policy) -> list[SegmentInfo]:
     """Segments to merge next, in the order of their rows; none when all is well."""
-    levels: dict[int, list[SegmentInfo]] = {}
     stored = manifest.layout.stored
+    levels: dict[int, list[SegmentInfo]] = {}
     for info in manifest.segments:
-        levels.setdefault(_level(info, policy), []).append(info)
+        if stored and _live_text(info) <= policy.largest / 2:  # larger ones stay as they are
+            levels.setdefault(_level(info, policy), []).append(info)
     for level in sorted(levels):
-        group = _fitting(levels[level], policy.largest)
-        if stored and len(group) >= policy.like:
-            return group
+        if len(levels[level]) >= policy.like:
+            return _fitting(levels[level], policy.largest)
     for info in manifest.segments:
         if info.live == 0 or (stored and info.deleted > policy.deleted * info.documents):
             return [info]
@@ -87,11 +87,16 @@ def _level(info: SegmentInfo, policy: Policy) -> int:
     return level
 
 
+def _live_text(info: SegmentInfo) -> float:
+    """Bytes of text of its live rows, about."""
+    return info.text_bytes * info.live / max(1, info.documents)
+
+
 def _fitting(group: Sequence[SegmentInfo], largest: int) -> list[SegmentInfo]:
-    """The first ones that stay under the largest size together."""
+    """The first ones that stay under the largest size together: two at least, as each is at most half of it."""
     fitting, size = [], 0.0
     for info in group:
-        size += info.text_bytes * info.live / max(1, info.documents)
+        size += _live_text(info)
         if size > largest:
             break
         fitting.append(info)
@@ -105,10 +110,11 @@ def merge_segments(collection: Collection, base: Manifest, group: Sequence[Segme
     dead = [local.dead(info) for info in group]
     documents = [document for info, gone in zip(group, dead, strict=True) for document in _live(collection, info, gone)]
     vectors = _vectors(collection, group, dead) if base.layout.dims else None
-    new = collection.put_built(base.layout, documents, vectors) if documents else None
-    done = []
+    new = collection.put_built(base, documents, vectors) if documents else None
+    done: list[bool] = []
 
-    def change(now: Manifest) -> tuple[SegmentInfo, ...] | None:
+    def change(now: Manifest) -> Manifest | None:
+        done.clear()
         there = {info.hash: info for info in now.segments}
         if any(info.hash not in there for info in group) or (new and new.hash in there):
             return None
@@ -120,7 +126,7 @@ def merge_segments(collection: Collection, base: Manifest, group: Sequence[Segme
         if new:
             late = np.concatenate([young[~old] for old, young in zip(dead, then, strict=True)])
             merged = [collection.with_dead(new, np.flatnonzero(late))]
-        return _replaced(now.segments, {info.hash for info in group}, merged)
+        return replace(now, segments=_replaced(now.segments, {info.hash for info in group}, merged))
 
     collection.swap(change)
     return bool(done)
@@ -197,7 +203,7 @@ def collect_garbage(
     store, root, now = collection.store, collection.local.root, time.time()
     numbers = collection.numbers()
     reading, dead = held(store, root, now)
-    old = _replaced_before(collection, numbers, now - older_than_s) - reading
+    old = _replaced_before(collection, numbers, now - older_than_s, reading)
     kept = [collection.manifest(number) for number in numbers if number not in old]
     segments = {info.hash for manifest in kept for info in manifest.segments}
     deletes = {info.deletes for manifest in kept for info in manifest.segments if info.deletes}
@@ -217,9 +223,17 @@ def collect_garbage(
     return Garbage(dry_run, tuple(sorted(old)), names[0], names[1], tuple(dead), local, size)
 
 
-def _replaced_before(collection: Collection, numbers: Sequence[int], moment: float) -> set[int]:
-    """Manifests whose successor was committed before a moment; never the newest."""
-    return {a for a, b in pairwise(numbers) if collection.manifest(b).time < moment}
+def _replaced_before(collection: Collection, numbers: Sequence[int], moment: float, reading: set[int]) -> set[int]:
+    """The oldest manifests, up to the first that somebody reads or whose successor is younger; never the newest.
+
+    No gap is left, so that `latest` finds the newest by counting on from any that it knows.
+    """
+    old = set()
+    for number, successor in pairwise(numbers):
+        if number in reading or collection.manifest(successor).time >= moment:
+            break
+        old.add(number)
+    return old
 
 
 def _unnamed(collection: Collection, kind: str, named: set[Any], moment: float) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from tantivy import Occur, Query
 
 from ropewalk.methods.text import vectors
 from ropewalk.systems.search.index.snapshot import Snapshot
@@ -89,7 +90,7 @@ class Engine:
         by_terms = self.terms_leg(understood.query, wanted) if wanted.legs != "dense" else NONE
         by_meaning = self.dense_leg(clauses, wanted, vector) if wanted.legs != "terms" else NONE
         hits = self._joined(words.plain(clauses), wanted, by_terms, by_meaning)
-        total, facets = self._counts(wanted, understood.query, by_meaning)
+        total, facets = self._counts(wanted, understood.query, hits.rows[: wanted.k])
         corrected = _corrected(wanted.query, understood.mended)
         legs = {"terms": by_terms, "dense": by_meaning}
         k = wanted.k
@@ -113,9 +114,10 @@ class Engine:
 
     def dense_leg(self, clauses: Sequence[words.Clause], wanted: Wanted, vector: np.ndarray | None = None) -> Leg:
         text = words.plain(clauses)
-        if self.encode is None or not (text or vector is not None):
+        if vector is None and (self.encode is None or not text):
             return NONE
-        query = self.encode([text])[0] if vector is None else vector
+        query = self.encode([text])[0] if vector is None and self.encode is not None else vector
+        assert query is not None
         mask = self.seen(wanted.where, clauses)
         return Leg(*vectors.scan(self.snapshot.vectors, query, max(self.depth, wanted.k), mask))
 
@@ -147,15 +149,13 @@ class Engine:
 
     # -- counts --
 
-    def _counts(self, wanted: Wanted, query: Any | None, by_meaning: Leg) -> tuple[int, dict[str, Any]]:
-        """How many documents match, and by field: those with a term, and the candidates of the other leg."""
+    def _counts(self, wanted: Wanted, query: Any | None, listed: np.ndarray) -> tuple[int, dict[str, Any]]:
+        """How many documents match, and by field: those with a term, and the hits that have none."""
         if not (wanted.count or wanted.facets):
             return 0, {}
-        from tantivy import Occur, Query
-
         parts = [] if query is None or wanted.legs == "dense" else [(Occur.Should, query)]
-        if len(by_meaning.rows):
-            ids = self.snapshot.ids(by_meaning.rows)
+        if len(listed) and wanted.legs != "terms":
+            ids = self.snapshot.ids(listed)
             parts.append((Occur.Should, Query.term_set_query(self.snapshot.index.schema, "id", ids)))
         if not parts:
             return 0, {}

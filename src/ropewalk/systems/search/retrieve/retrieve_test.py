@@ -12,6 +12,7 @@ from ropewalk.errors import RequestError
 from ropewalk.store import open_store
 from ropewalk.systems.search.retrieve import callers, filtered, filters, masks, words
 from ropewalk.systems.search.retrieve.engine import Wanted
+from ropewalk.systems.search.retrieve.explain import explain
 from ropewalk.systems.search.retrieve.filters import Between, Every, No, OneOf, Some
 from ropewalk.systems.search.retrieve.shop import engine, shop
 from ropewalk.systems.search.retrieve.suggest import suggest
@@ -139,7 +140,9 @@ values = {
     "tags": st.sampled_from(["shoe", "red", "boot"]),
     "stock": st.integers(-1, 13),
     "price": st.sampled_from([60.0, 79.5, 100.0, 120.0]),
-    "sold": st.datetimes(datetime(2023, 1, 1), datetime(2024, 12, 31)).map(lambda d: d.replace(microsecond=0, tzinfo=UTC)),
+    "sold": st.datetimes(datetime(2023, 1, 1), datetime(2024, 12, 31)).map(
+        lambda d: d.replace(microsecond=0, tzinfo=UTC)
+    ),
     "new": st.booleans(),
 }
 
@@ -158,9 +161,11 @@ def between(name):
 leaves = st.sampled_from(sorted(values)).flatmap(one_of) | st.sampled_from(["stock", "price", "sold"]).flatmap(between)
 trees = st.recursive(
     leaves,
-    lambda inner: st.builds(No, inner)
-    | st.lists(inner, max_size=3).map(lambda p: Every(tuple(p)))
-    | st.lists(inner, max_size=3).map(lambda p: Some(tuple(p))),
+    lambda inner: (
+        st.builds(No, inner)
+        | st.lists(inner, max_size=3).map(lambda p: Every(tuple(p)))
+        | st.lists(inner, max_size=3).map(lambda p: Some(tuple(p)))
+    ),
     max_leaves=6,
 )
 
@@ -175,7 +180,13 @@ def test_the_mask_and_the_query_of_a_filter_are_the_same_documents(asked, tree):
 
 
 def test_a_filter_changes_no_score(asked):
-    free = dict(zip(ids(asked, "running shoes", legs="terms"), asked.search(Wanted("running shoes", legs="terms")).scores, strict=True))
+    free = dict(
+        zip(
+            ids(asked, "running shoes", legs="terms"),
+            asked.search(Wanted("running shoes", legs="terms")).scores,
+            strict=True,
+        )
+    )
     wanted = where(asked, {"brand": "Alder"})
     kept = asked.search(Wanted("running shoes", legs="terms", where=wanted))
     assert kept.scores[0] == free["1"]
@@ -206,6 +217,25 @@ def test_a_wrong_filter_gets_a_sentence(asked, body, sentence):
 def test_a_filter_is_not_nested_without_end(asked):
     with pytest.raises(RequestError, match="deep"):
         where(asked, json.loads('{"not": ' * 50 + '{"brand": "x"}' + "}" * 50))
+
+
+# -- explain --
+
+
+def test_a_hits_terms_add_up_to_its_score(asked):
+    wanted = Wanted('running "leather shoes" title:red', legs="terms")
+    found = asked.search(wanted)
+    for row, score in zip(found.rows.tolist(), found.scores.tolist(), strict=True):
+        told = explain(asked, wanted, found, row)
+        assert sum(value for _, _, value in told["terms"]) == pytest.approx(score, rel=1e-4)
+        assert told["place"] == told["legs"]["terms"]["place"]
+
+
+def test_a_hit_by_meaning_alone_has_no_terms(asked):
+    wanted = Wanted("xyzzy", typos=False)
+    found = asked.search(wanted)
+    told = explain(asked, wanted, found, int(found.rows[0]))
+    assert (told["terms"], list(told["legs"])) == ([], ["dense"])
 
 
 # -- facets --
@@ -251,7 +281,9 @@ WIDER = [
 
 
 @pytest.mark.parametrize("body", WIDER)
-@pytest.mark.parametrize("query", ["secret running costs", "running", '"secret plan"', "sec*", "+secret", "-shoes", "title:secret"])
+@pytest.mark.parametrize(
+    "query", ["secret running costs", "running", '"secret plan"', "sec*", "+secret", "-shoes", "title:secret"]
+)
 def test_no_query_widens_what_a_caller_may_see(asked, query, body):
     mine = callers.bound(BOUND, "token of a", asked.kinds)
     wanted = filters.both(where(asked, body), mine)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tantivy import Occur, Query
+
 from ropewalk.methods.text import analysis
 from ropewalk.systems.search.retrieve.words import Clause
 
@@ -52,8 +54,6 @@ class Understood:
 
 def understand(clauses: Sequence[Clause], known: Vocabulary, typos: bool = True) -> Understood:
     """The tantivy query of some clauses."""
-    from tantivy import Occur, Query
-
     made = _Made(known, typos)
     parts = [(_occur(clause), query) for clause in clauses if (query := made.clause(clause)) is not None]
     wanted = [part for part in parts if part[0] != Occur.MustNot]
@@ -62,8 +62,6 @@ def understand(clauses: Sequence[Clause], known: Vocabulary, typos: bool = True)
 
 
 def _occur(clause: Clause) -> Any:
-    from tantivy import Occur
-
     return {"may": Occur.Should, "must": Occur.Must, "not": Occur.MustNot}[clause.must]
 
 
@@ -89,8 +87,6 @@ class _Made:
         if not terms:
             return None
         if clause.phrase and len(terms) > 1 and self.known.positions:
-            from tantivy import Query
-
             return Query.phrase_query(self.known.schema, place.name, list[Any](terms))
         return _either([self._term(term, place, clause, term is terms[-1]) for term in terms])
 
@@ -101,8 +97,6 @@ class _Made:
             also += [(self._plain(word, place), 1.0) for word in words if word != term]
         if not also:
             return self._plain(term, place)
-        from tantivy import Query
-
         return Query.disjunction_max_query([self._plain(term, place), *(_weighted(q, w) for q, w in also)])
 
     def _also(self, term: str, place: Place, clause: Clause) -> list[tuple[Any, float]]:
@@ -121,8 +115,6 @@ class _Made:
         return also
 
     def _plain(self, term: str, place: Place) -> Any:
-        from tantivy import Query
-
         return Query.term_query(self.known.schema, place.name, term, "freq")
 
     def _is_unknown(self, term: str, place: Place) -> bool:
@@ -131,14 +123,10 @@ class _Made:
 
 
 def _weighted(query: Any, weight: float) -> Any:
-    from tantivy import Query
-
     return query if weight == 1.0 else Query.boost_query(query, weight)
 
 
 def _either(parts: Sequence[Any]) -> Any | None:
-    from tantivy import Occur, Query
-
     if len(parts) < 2:
         return parts[0] if parts else None
     return Query.boolean_query([(Occur.Should, part) for part in parts])

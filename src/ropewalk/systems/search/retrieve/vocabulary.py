@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from ropewalk.systems.search.index.snapshot import Snapshot
 
 SHORTEST = 4  # letters of a word that is mended; shorter ones have too many neighbours
-TWO_FROM = 7  # letters from which two mistakes are mended: terms are stems, so an ending that is mistyped counts as one more
+TWO_FROM = (
+    7  # letters from which two mistakes are mended: terms are stems, so an ending that is mistyped counts as one more
+)
 
 
 def vocabulary(snapshot: Snapshot, synonyms: Mapping[str, Sequence[str]]) -> Vocabulary:

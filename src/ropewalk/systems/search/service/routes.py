@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -99,8 +100,9 @@ async def _given(request: Request) -> dict[str, Any]:
     """The row that a request asks with."""
     given: Mapping[str, Any] = request.query_params if request.method == "GET" else await _body(request)
     row: dict[str, Any] = {NAMES.get(name, name): value for name, value in given.items() if value not in ("", None)}
-    if request.method == "GET" and str(row.get("k", "")).isdigit():
-        row["k"] = int(row["k"])
+    for name in ("k", "manifest"):
+        if request.method == "GET" and str(row.get(name, "")).isdigit():
+            row[name] = int(row[name])
     for name in ("where", "facets"):
         if isinstance(row.get(name), (dict, list)):
             row[name] = json.dumps(row[name]) if name == "where" else ",".join(map(str, row[name]))
@@ -110,9 +112,11 @@ async def _given(request: Request) -> dict[str, Any]:
 async def _body(request: Request) -> Mapping[str, Any]:
     try:
         body = json.loads(await request.body() or b"{}")
-    except ValueError:
-        return {"query": None}  # refused by the contract, with a sentence
-    return body if isinstance(body, dict) else {"query": None}
+    except ValueError as error:
+        raise HTTPException(400, f"the body is not JSON ({error}).") from None
+    if not isinstance(body, dict):
+        raise HTTPException(400, "the body is one JSON object.")
+    return body
 
 
 def _caller(request: Request) -> str:

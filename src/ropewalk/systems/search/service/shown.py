@@ -18,7 +18,7 @@ HIDDEN = ("id", "title", "text", "language", "lead")
 
 def answer(model: Search, row: Mapping[str, Any], answered: Mapping[str, Any]) -> dict[str, Any]:
     """The answer of a row as a page needs it."""
-    engine, _, state = model.opened(row.get("caller", ""))
+    engine, _, state = model.opened(row.get("caller", ""), int(row.get("manifest", 0)))
     ids, scores = json.loads(answered["ids"]), json.loads(answered["scores"])
     sought = _sought(engine, str(row.get("query", "")))
     documents = _by_id(engine, ids)
