@@ -6,10 +6,13 @@ input_ids [B, T] -> last layer [B, T, H]. Written by the library `onnx` from ope
 Devlin et al., arXiv 1810.04805: normalised after each sum, learned positions. Two shortcuts are exact: a softmax does not see
 the keys' bias, and as its weights add up to 1 the values' bias passes through it into the next one.
 
-int8: y = scale_of_token scale_of_output (x8 @ w8) + bias, with w8 = round(w / scale_of_output) in +-127 and x8 in 0..255. A token's scale
-is found when the token is there, so that its numbers depend on its own text only, never on what it is batched with (one scale
-a batch, as dynamic quantisation by onnxruntime has it, gives 0.980 where this gives 0.996: the first token holds numbers ten times
-as large as the others'). x8 is centred on 128; after GELU, which never goes below -0.17, on 20.
+int8: y = scale_of_token scale_of_output (x8 @ w8) + bias, with w8 = round(w / scale_of_output) in +-127 and x8 in 0..255, centred on
+128; after GELU, which never goes below -0.17, on 20. A token's scale is found when the token is there, so that its numbers depend
+on its own text only, never on what it is batched with.
+
+A BERT's first and last token hold a number ten times as large as all others, always at the same place; one scale for both leaves
+the others three bits. `split` names such places: the number is cut into equal pieces, each with the same row of weights (Zhao et
+al., arXiv 1901.09504), which takes nothing from the weights and 3 % of the speed, and leaves a quarter of what a query's cosine lacks of 1.
 """
 
 from __future__ import annotations
@@ -21,8 +24,9 @@ from typing import Any, Literal
 import numpy as np
 
 Precision = Literal["int8", "fp32"]
-VERSION = 2  # of the graph: part of an encoder's hash
+VERSION = 3  # of the graph: part of an encoder's hash
 Weights = Mapping[str, np.ndarray]
+Split = Mapping[int, int]  # place among the hidden numbers -> into how many pieces it is cut
 MIDDLE, LOW = 128, 20  # what stands for 0 in a byte: of numbers of both signs, after GELU
 LEAST = 0.17 * (255 - LOW) / LOW  # a token's largest number after GELU counts as at least this, so that -0.17 fits
 
@@ -45,6 +49,7 @@ class Graph:
     shape: Shape
     precision: Precision
     signed: bool  # int8 weights as signed bytes (fast), or moved up by 128
+    split: Split
     nodes: list[Any] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)
     zeros: dict[int, str] = field(default_factory=dict)  # what stands for 0 -> its name, once a token
@@ -72,11 +77,13 @@ class Graph:
         return self.op(kind, *inputs, domain="com.microsoft", **settings)
 
 
-def build(weights: Weights, shape: Shape, precision: Precision, signed: bool = True) -> bytes:
+def build(
+    weights: Weights, shape: Shape, precision: Precision, signed: bool = True, split: Split | None = None
+) -> bytes:
     """The model as the bytes of an ONNX file: input_ids int64 [B, T] -> last layer float32 [B, T, H]."""
     from onnx import TensorProto, helper
 
-    graph = Graph(weights, shape, precision, signed)
+    graph = Graph(weights, shape, precision, signed, split or {})
     batch = graph.op("Shape", "input_ids")
     x = _embeddings(graph, batch)
     for layer in range(shape.layers):
@@ -122,7 +129,7 @@ def _layer(graph: Graph, batch: str, at: str, x: str) -> str:
     seen = _attention(graph, batch, at, x)
     x = _normalised(graph, graph.op("Add", _linear(graph, seen, out, bias), x), f"{at}attention.output.LayerNorm")
     wide, narrow = f"{at}intermediate.dense", f"{at}output.dense"
-    y = graph.op("Gelu", _linear(graph, x, wide, graph.weights[f"{wide}.bias"]))
+    y = graph.op("Gelu", _linear(graph, x, wide, graph.weights[f"{wide}.bias"], split=graph.split))
     y = _linear(graph, y, narrow, graph.weights[f"{narrow}.bias"], zero=LOW)
     return _normalised(graph, graph.op("Add", y, x), f"{at}output.LayerNorm")
 
@@ -133,7 +140,9 @@ def _attention(graph: Graph, batch: str, at: str, x: str) -> str:
     names = [f"{at}attention.self.{name}" for name in ("query", "key", "value")]
     bias = graph.weights[f"{names[0]}.bias"].reshape(heads, 1, size)
     parts = graph.op("Concat", batch, graph.whole(3, heads, size), axis=0)
-    joint = graph.op("Transpose", graph.op("Reshape", _linear(graph, x, *names), parts), perm=[2, 0, 3, 1, 4])
+    joint = graph.op(
+        "Transpose", graph.op("Reshape", _linear(graph, x, *names, split=graph.split), parts), perm=[2, 0, 3, 1, 4]
+    )
     split = graph.op("Split", joint, axis=0, num_outputs=3)
     q, k, v = (graph.op("Squeeze", name, graph.whole(0)) for name in (split, f"{split}.1", f"{split}.2"))
     q = graph.op("Add", q, graph.constant(f"{names[0]}.bias", bias))
@@ -147,7 +156,7 @@ def _normalised(graph: Graph, x: str, name: str) -> str:
     return graph.op("LayerNormalization", x, gain, bias, axis=-1, epsilon=graph.shape.epsilon)
 
 
-def _linear(graph: Graph, x: str, *names: Any, zero: int = MIDDLE) -> str:
+def _linear(graph: Graph, x: str, *names: Any, zero: int = MIDDLE, split: Split | None = None) -> str:
     """x [B T, in] @ the weights of all names side by side, plus the bias if the last one is an array."""
     bias = names[-1] if isinstance(names[-1], np.ndarray) else None
     names = names[:-1] if bias is not None else names
@@ -155,8 +164,21 @@ def _linear(graph: Graph, x: str, *names: Any, zero: int = MIDDLE) -> str:
     if graph.precision == "fp32":
         y = graph.op("MatMul", x, graph.constant(f"{names[0]}.w", w))
     else:
+        x, w = _pieces(graph, x, w, split) if split else (x, w)
         y = _product(graph, x, w, names[0], zero)
     return y if bias is None else graph.op("Add", y, graph.constant(f"{names[-1]}.b", bias))
+
+
+def _pieces(graph: Graph, x: str, w: np.ndarray, split: Split) -> tuple[str, np.ndarray]:
+    """x [B T, in + more] and w [in + more, out]: the same product, with smaller numbers in x."""
+    share = np.ones(len(w), np.float32)
+    for place, count in split.items():
+        share[place] = 1 / count
+    more = [place for place, count in split.items() for _ in range(count - 1)]
+    x = graph.op("Mul", x, graph.constant("share", share))
+    return graph.op("Concat", x, graph.op("Gather", x, graph.whole(*more), axis=1), axis=1), np.concatenate(
+        [w, w[more]]
+    )
 
 
 def _product(graph: Graph, x: str, w: np.ndarray, name: str, zero: int) -> str:

@@ -80,6 +80,18 @@ def test_int8_points_where_fp32_points():
     assert (one * other).sum(axis=1).min() > 0.995
 
 
+def test_a_number_that_is_far_larger_than_the_others_costs_less_when_it_is_split():
+    weights = random_weights()
+    for name in weights:
+        if "LayerNorm.bias" in name:
+            weights[name][5] = 30.0
+    ids, found = ids_of(20, 12), []
+    for split in (None, {5: 8}):
+        made = session(build(weights, SHAPE, "int8", split=split), 1, ready=True)
+        found.append(np.abs(made.run(None, {"input_ids": ids})[0] - bert(weights, ids)).mean())
+    assert found[1] < 0.7 * found[0]
+
+
 def test_unsigned_weights_for_cpus_that_saturate_give_the_same_bits():
     ids = ids_of(6, 11)
     assert (runner("int8")(ids) == runner("int8", signed=False)(ids)).all()
