@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ropewalk.errors import DataError
 from ropewalk.systems.search.index.pack import Pack, Writer
 
 BLOCK = 16_384  # bytes of JSON
@@ -29,7 +30,10 @@ def write_documents(pack: Writer, documents: Sequence[Mapping[str, Any]], text_b
     encode = msgspec.json.Encoder().encode
 
     def line(document: Mapping[str, Any]) -> bytes:
-        return encode({name: value for name, value in document.items() if name != "id"})
+        try:
+            return encode({name: value for name, value in document.items() if name != "id"})
+        except (TypeError, ValueError, OverflowError) as error:
+            raise DataError([f"the document {document.get('id')!r} cannot be stored as JSON: {error}."]) from None
 
     samples = map(line, documents[:: max(1, len(documents) // SAMPLES)])
     dictionary = _dictionary(list(samples)) if text_bytes >= WORTH else b""
