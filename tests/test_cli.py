@@ -83,6 +83,17 @@ def test_listing_runs_loads_no_tables_and_no_learning(shell):
     assert done.stdout.endswith("False\n")
 
 
+# -- workers --
+
+
+@pytest.mark.parametrize("given", ["two", "0", "ray:", "dask:4"])
+def test_workers_that_do_not_exist_get_a_sentence_and_nothing_is_made(shell, given, tmp_path):
+    code, _, err = shell("train", COIN, "--workers", given, "--store", tmp_path / "none")
+    assert code == 2
+    assert f"workers: '{given}' is neither a number of processes (1 or more) nor Ray: ray, ray:8" in err
+    assert not (tmp_path / "none").exists()
+
+
 # -- help --
 
 

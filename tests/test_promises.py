@@ -93,7 +93,7 @@ def test_a_saved_model_loads_to_the_same_answers_and_the_same_bytes(life, tmp_pa
     first.mkdir()
     second.mkdir()
     model.save(first)
-    loaded = p.system.load(first)
+    loaded = stages.opened(p.system, p.lane, first)
     loaded.save(second)
     requests = columns(held.requests.head(40), p.system.contract)
     for name, values in model.predict(requests).items():

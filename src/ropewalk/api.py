@@ -8,7 +8,8 @@ Every verb takes a system (its name, its file, or a `System`) and the same optio
     settings   settings by name, as a mapping; the last of these three wins
     store      folder or s3://bucket/prefix; default $ROPEWALK_STORE or .ropewalk
     index      postgresql://...; default $ROPEWALK_INDEX or SQLite beside the store
-    seed, workers, threads, quiet
+    workers    processes, or Ray: 4, "ray", "ray:8", "ray:auto", "ray://host:10001"
+    seed, threads, quiet
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from ropewalk import config as configs
 from ropewalk.errors import MissingError
 from ropewalk.lifecycle import inspect
 from ropewalk.lifecycle.lane import Console, Lane, doubting
+from ropewalk.spine.compute.workers import release, workers_of
 from ropewalk.store import GcReport, Store, is_new, open_store
-from ropewalk.types import Bench, Dataset, Finding, Job, Model, Plan, Release, Report, Run, System
+from ropewalk.types import Bench, Dataset, Desk, Finding, Model, Plan, Release, Report, Run, System
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -46,7 +48,7 @@ class Options(TypedDict, total=False):
     store: str | None
     index: str | None
     seed: int
-    workers: int
+    workers: int | str
     threads: int
     quiet: bool
 
@@ -63,6 +65,7 @@ class Place:
 @contextmanager
 def place(system: str | System[Any], **options: Unpack[Options]) -> Iterator[Place]:
     """Resolve the options of a verb; the store is closed at the end."""
+    workers_of(options.get("workers") or 1)  # refused before anything is made
     found = catalogue.find(system) if isinstance(system, str) else system
     config = configs.load(
         found.config,
@@ -77,20 +80,8 @@ def place(system: str | System[Any], **options: Unpack[Options]) -> Iterator[Pla
         with doubting(store):
             yield Place(found, config, Lane(store, Console(options.get("quiet", True)), **bounds))
     finally:
+        release()
         store.close()
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What a command of a system is lent beside its own options: settings, a job, and what the lane knows and does."""
-
-    config: Any
-    job: Job
-    events: Callable[[], pl.DataFrame]  # all that was answered, oldest first, with `truth` and `done` as far as known
-    write: Callable[[str | Path, bytes], None]  # a file, the whole of it or nothing
-    show: Callable[..., None]  # the result: figures by name, and how a person reads them if that is not a list of them
-    store: Callable[[], Store]  # for a command that keeps something: the store, made where there is none yet
-    model: Callable[[], Model]  # of the live release
 
 
 @contextmanager

@@ -43,6 +43,7 @@ class Column:
     default: Any = None
     length: int | None = None  # None: one value; n: a list of exactly n values
     choices: tuple[str, ...] = ()
+    secret: bool = False  # a text that only the model sees (a caller's token): an event keeps a short hash of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,9 @@ class Job(Protocol):
     size: int
     threads: int
     folder: Path  # scratch that lives as long as the stage
+    store: (
+        Any  # where live state lies (a collection of texts); what a stage makes it returns, and the lifecycle keeps it
+    )
 
     def map(self, function: Callable[[Any, int], Any], items: Iterable[Any]) -> list[Any]:
         """[function(item, seed_i)] in order; function at module level, items picklable, seed_i = hash(seed, i)."""
@@ -314,7 +318,9 @@ class System(Generic[Config]):
     unit: str = "runs"  # the unit of `work`
     checks: Callable[[Config, Dataset], Sequence[Check]] = lambda _config, _dataset: ()
     commands: Mapping[str, Callable[..., int]] = field(default_factory=dict)
-    routes: Sequence[Any] = ()  # Starlette's; `request.app.state.service` lends them what /predict does
+    routes: Callable[[], Sequence[Any]] = (
+        tuple  # Starlette's; `request.app.state.service` lends them what /predict does
+    )
     upkeep: Mapping[str, Callable[..., Mapping[str, Any]]] = field(
         default_factory=dict
     )  # name -> (model, store, job): what it did
@@ -329,6 +335,19 @@ class Bench:
     note: Callable[[str], None]  # tell a person one sentence, on the way
     write: Callable[[str | Path, bytes], None]  # a file, the whole of it or nothing
     show: Callable[[Mapping[str, Any], str], None]  # the result: for programs, and as a text for people
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a command of a system is lent beside its own options: settings, a job, and what the lane knows and does."""
+
+    config: Any
+    job: Job
+    events: Callable[[], pl.DataFrame]  # all that was answered, oldest first, with `truth` and `done` as far as known
+    write: Callable[[str | Path, bytes], None]  # a file, the whole of it or nothing
+    show: Callable[..., None]  # the result: figures by name, and how a person reads them if that is not a list of them
+    store: Callable[[], Any]  # for a command that keeps something: the store, made where there is none yet
+    model: Callable[[], Model]  # of the live release
 
 
 @dataclass(frozen=True, slots=True)

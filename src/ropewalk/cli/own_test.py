@@ -4,9 +4,9 @@ from typing import Annotated
 
 import pytest
 
-from ropewalk.api import Desk
 from ropewalk.cli import command_parser
 from ropewalk.errors import RopewalkError
+from ropewalk.types import Desk
 
 
 def find(

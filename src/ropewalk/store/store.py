@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
@@ -47,12 +48,10 @@ class Store:
         self._registered = False
         self._mark = ""
 
-    def __reduce__(self) -> tuple[Callable[[str, str], Store], tuple[str, str]]:
-        from ropewalk.store import open_store
-
+    def __reduce__(self) -> tuple[Callable[[str, str, str], Store], tuple[str, str, str]]:
         if isinstance(self._place, Memory):
             raise StoreError("a store in memory cannot travel to another process; use a folder.")
-        return open_store, (self.url, self._index.url)
+        return _arrived, (self.url, self._index.url, socket.gethostname())
 
     def __repr__(self) -> str:
         return f"Store({self.url!r}, index={self._index.url!r})"
@@ -424,3 +423,16 @@ def keep_first(half: Path, final: Path) -> None:
 def _range(start: int, length: int) -> None:
     if start < 0 or length < 0:
         raise ValueError(f"a range starts at 0 or later and is not negative: {start}, {length}")
+
+
+def _arrived(url: str, index: str, host: str) -> Store:
+    """Open a store in another process. A folder or a SQLite file that is not here is on `host` only: none is made beside it."""
+    from ropewalk.store import open_store
+
+    for what, address, folder in (("store", url, Path(url)), ("index", index, Path(index).parent)):
+        if "://" not in address and not folder.is_dir():
+            raise StoreError(
+                f"the {what} in {folder} of {host} is not on {socket.gethostname()}. What several hosts share is on S3, or "
+                "in a folder that all of them mount at the same place, with an index in PostgreSQL."
+            )
+    return open_store(url, index)

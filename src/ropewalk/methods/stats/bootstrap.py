@@ -167,6 +167,8 @@ def _units(u: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
         return np.zeros(draws)
     out = np.empty(draws)
     whole = np.sqrt((u**2).mean())
+    if whole == 0.0:  # all units differ by the same: there is no spread to draw
+        return np.zeros(draws)
     for start in range(0, draws, 100):  # 100 x 2,000 numbers stay in a cache
         stop = min(start + 100, draws)
         drawn = u.take(rng.integers(0, n, (stop - start, n), dtype=np.int32))

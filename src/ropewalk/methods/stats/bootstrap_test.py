@@ -136,3 +136,8 @@ def test_shapes_that_do_not_fit_are_refused():
         paired_interval(np.ones((2, 3)), np.ones((3, 2)), seed=0)
     with pytest.raises(ValueError, match="one length"):
         pairs_interval(np.ones(2), np.ones(3), np.ones(2), np.ones(2), seed=0)
+
+
+def test_the_same_difference_everywhere_has_no_spread():
+    found = paired_interval(np.ones((30, 1)), np.zeros((30, 1)), seed=0)
+    assert (found.difference, found.low, found.high) == (1.0, 1.0, 1.0)

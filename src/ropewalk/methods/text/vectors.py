@@ -12,8 +12,9 @@ q' the query as int8, the first pass gives q.x but for the rounding of both side
 
     sigma = sqrt(|q|^2 scale^2 + |x|^2 qscale^2) / sqrt(12)
 
-(roundings spread evenly over +-1/2 and independent). A row that belongs to the best k lies, but for errors beyond Z sigma,
-at most 2 Z sigma under the k-th best of the first pass: all such rows are scored again, at most `oversample` k of them.
+(roundings spread evenly over +-1/2 and independent). All rows are scored again whose first score is at most Z sigma under the
+k-th best first score, the best `oversample` k of them at most. The k-th best of many moves little by rounding; a row of the
+true best k would have to be off by most of Z sigma to be missed.
 
 Sums are exact: those of the first pass in integers; those of the second because the query is rounded to 24 bits below its
 largest number, so that a sum of 384 products fits the 53 bits of a float64. So a row's score has the same bits in every
@@ -22,14 +23,17 @@ segment, batch and machine, and ties go to the lower row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 BLOCK = 32_768  # rows a step: the scores of a block stay in the cache
-Z = 5.0  # standard deviations that the first pass may be off
+LITTLE = 8  # where fewer than one row in so many may be found, only those are read
+Z = 7.0  # standard deviations between the first pass's k-th best and the last row that is scored again
+
+Dots = Callable[[np.ndarray], np.ndarray]
 
 
 class Part(Protocol):
@@ -105,42 +109,77 @@ def scan_many(
         raise ValueError(f"a query has the width of the parts; got {queries.shape}")
     if k < 1 or not len(queries):
         return [(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
+    if mask is not None and len(mask) != sum(len(part.codes) for part in parts):
+        raise ValueError(f"the mask has {len(mask):,} rows, the parts {sum(len(part.codes) for part in parts):,}")
     short, qscales = _rounded(queries)
-    best = [_Best(k, oversample * k, m) for m in _margins(parts, queries, qscales)]
-    for row, scores in _first_pass(parts, short, qscales):
-        for one, values in zip(best, scores, strict=True):
-            one.take(row, values, mask)
+    best = [_Best(k, oversample * k, margin) for margin in _margins(parts, queries, qscales)]
+    dots = _dots(short)
+    for row, codes, scales in _blocks(parts):
+        _look(best, dots, row, codes, scales, None if mask is None else mask[row : row + len(codes)])
     return [_second_pass(parts, query, one.rows(), k) for query, one in zip(queries, best, strict=True)]
 
 
 def _margins(parts: Sequence[Part], queries: np.ndarray, qscales: np.ndarray) -> np.ndarray:
-    """[m] how far below the k-th best of the first pass a row of the best k may lie: 2 Z sigma."""
-    scale = max((float(part.scales.max(initial=0.0)) for part in parts), default=0.0)
-    norms = np.linalg.norm(queries, axis=1)
-    longest = 1.01  # unit vectors
-    return 2 * Z * np.sqrt((norms * scale) ** 2 + (longest * qscales) ** 2) / np.sqrt(12)
+    """[m] Z sigma, in units of the query's scale."""
+    scale, length = _largest(parts)
+    steps = np.linalg.norm(queries, axis=1) / np.where(qscales > 0, qscales, 1)
+    return Z * np.sqrt((steps * scale) ** 2 + length**2) / np.sqrt(12)
 
 
-def _first_pass(parts: Sequence[Part], short: np.ndarray, qscales: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """(first row, scores float32 [m, rows]) of block after block."""
-    dots = _dots(short)
+def _largest(parts: Sequence[Part], sample: int = 64) -> tuple[float, float]:
+    """The largest scale and |x| of some rows far apart in each part: to ask all rows costs a tenth of the scan."""
+    scale = length = 0.0
+    for part in parts:
+        some = slice(None, None, 1 + len(part.codes) // sample)
+        scales, codes = np.asarray(part.scales)[some], np.asarray(part.codes)[some].astype(np.float32)
+        scale = max(scale, float(scales.max(initial=0.0)))
+        length = max(length, float((np.linalg.norm(codes, axis=1) * scales).max(initial=0.0)))
+    return scale, length
+
+
+def _blocks(parts: Sequence[Part]) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """(first row, codes, scales) of stretches of BLOCK rows."""
     offset = 0
     for part in parts:
         codes, scales = np.asarray(part.codes), np.asarray(part.scales)
         for at in range(0, len(codes), BLOCK):
-            found = dots(codes[at : at + BLOCK])
-            yield offset + at, (found * scales[at : at + BLOCK]) * qscales[:, None]
+            yield offset + at, codes[at : at + BLOCK], scales[at : at + BLOCK]
         offset += len(codes)
 
 
-def _dots(short: np.ndarray) -> Any:
-    """A function from codes [b, d] to exact dot products [m, b]."""
+def _look(
+    best: list[_Best], dots: Dots, row: int, codes: np.ndarray, scales: np.ndarray, mask: np.ndarray | None
+) -> None:
+    """Show a block to every query; where few rows may be found, only those are read."""
+    rows = None
+    if mask is not None and LITTLE * np.count_nonzero(mask) < len(mask):
+        rows = np.flatnonzero(mask)
+        codes, scales, mask = codes[rows], scales[rows], None
+    if not len(codes):
+        return
+    found = dots(codes)
+    found *= scales
+    for one, scores in zip(best, found, strict=True):
+        hits = one.above(scores)
+        hits = hits if mask is None else hits[mask[hits]]
+        if len(hits):
+            one.take(row + (hits if rows is None else rows[hits]), scores[hits])
+
+
+def _dots(short: np.ndarray) -> Dots:
+    """A function from codes [b, d] to dot products float32 [m, b], exact up to 1,040 numbers a row."""
     import numkong
 
-    if len(short) == 1:
-        return lambda codes: np.asarray(numkong.cdist(short, codes, "dot"))
-    packed = numkong.dots_pack(short, dtype="int8")
-    return lambda codes: np.asarray(numkong.dots_packed(codes, packed)).T
+    if len(short) > 1:
+        packed = numkong.dots_pack(short, dtype="int8")
+        return lambda codes: np.asarray(numkong.dots_packed(codes, packed)).T.astype(np.float32)
+    space = np.empty((1, BLOCK), np.float32)
+
+    def dots(codes: np.ndarray) -> np.ndarray:
+        numkong.cdist(short, codes, "dot", out=space[:, : len(codes)])
+        return space[:, : len(codes)]
+
+    return dots
 
 
 class _Best:
@@ -152,13 +191,12 @@ class _Best:
         self._found: list[tuple[np.ndarray, np.ndarray]] = []
         self._count = 0
 
-    def take(self, row: int, scores: np.ndarray, mask: np.ndarray | None) -> None:
-        hits = np.flatnonzero(scores >= self._floor)
-        if mask is not None:
-            hits = hits[mask[row : row + len(scores)][hits]]
-        if len(hits):
-            self._found.append((hits + row, scores[hits]))
-            self._count += len(hits)
+    def above(self, scores: np.ndarray) -> np.ndarray:
+        return np.flatnonzero(scores >= self._floor)
+
+    def take(self, rows: np.ndarray, scores: np.ndarray) -> None:
+        self._found.append((rows, scores))
+        self._count += len(rows)
         if self._count > 2 * self._most:
             self._shrink()
 
@@ -171,7 +209,7 @@ class _Best:
         if len(rows) > self._most:
             order = np.lexsort((rows, -scores))[: self._most]
             rows, scores = rows[order], scores[order]
-            self._floor = max(self._floor, float(scores[-1]))
+            self._floor = float(scores[-1])
         self._found, self._count = [(rows, scores)], len(rows)
 
     def rows(self) -> np.ndarray:
@@ -194,10 +232,11 @@ def rescore(parts: Sequence[Part], query: np.ndarray, rows: np.ndarray) -> np.nd
     cuts = np.searchsorted(rows, edges)
     scores = [np.empty(0, np.float32)]
     for part, low, high, offset in zip(parts, cuts, cuts[1:], edges, strict=False):
-        mine = rows[low:high] - offset
-        if len(mine):
-            first = (part.codes[mine] @ exact) * part.scales[mine]
-            scores.append((first + (part.rest[mine] @ exact) * part.rest_scales[mine]).astype(np.float32))
+        if low < high:
+            mine = rows[low:high] - offset
+            first = (np.asarray(part.codes)[mine] @ exact) * np.asarray(part.scales)[mine]
+            rest = (np.asarray(part.rest)[mine] @ exact) * np.asarray(part.rest_scales)[mine]
+            scores.append((first + rest).astype(np.float32))
     return np.concatenate(scores)
 
 

@@ -20,7 +20,15 @@ from ropewalk.types import Check, Contract, Finding
 if TYPE_CHECKING:
     import polars as pl
 
-TESTED = ("drift", "out_of_range", "errors", "latency", "promise", "calibration")  # these share the false-alarm rate
+TESTED = (
+    "drift",
+    "out_of_range",
+    "empty",
+    "errors",
+    "latency",
+    "promise",
+    "calibration",
+)  # these share the false-alarm rate
 
 
 def drift(
@@ -77,6 +85,26 @@ def followed(truth: str = "", share: float = 0.5, unit: str = "USD") -> Check:
     return Check("followed", {"truth": truth, "share": share, "unit": unit})
 
 
+def empty(
+    answer: str,
+    shown: str,
+    where: tuple[str, str] | None = None,
+    share: float = 0.05,
+    error: float = 0.2,
+    most: int = 20,
+) -> Check:
+    """Are more than a `share` of answers nought or without a word? Lists what was asked (`shown`, a column of the request), the most
+    frequent first; `where`: only requests with this value in that column."""
+    return Check(
+        "empty", {"answer": answer, "shown": shown, "where": where, "share": share, "error": error, "most": most}
+    )
+
+
+def slow(shown: str, over_ms: float, where: tuple[str, str] | None = None, most: int = 20) -> Check:
+    """Which requests took longer than `over_ms`? Lists the slowest; `latency` is the check that warns."""
+    return Check("slow", {"shown": shown, "over_ms": over_ms, "where": where, "most": most})
+
+
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) and names else tuple(names)
 
@@ -125,11 +153,13 @@ def run_checks(
 
 
 def _runners() -> Mapping[str, Callable[..., list[Finding]]]:
-    from ropewalk.spine.monitoring import outcomes, requests, service
+    from ropewalk.spine.monitoring import asked, outcomes, requests, service
 
     return {
         "drift": requests.drift,
         "out_of_range": requests.out_of_range,
+        "empty": asked.empty,
+        "slow": asked.slow,
         "latency": service.latency,
         "errors": service.errors,
         "truths_due": service.truths_due,

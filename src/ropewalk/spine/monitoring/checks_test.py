@@ -181,3 +181,41 @@ def test_a_scheduler_can_branch_on_the_exit_code(severities, code):
     found = [Finding("x", s, "", "") for s in severities]
     assert exit_code(found) == code
     assert [f.severity for f in ordered(found)] == sorted(severities, key=["error", "warning", "info"].index)
+
+
+# -- requests by name --
+
+
+def answered(*asked):
+    """Events of requests for items: (item, units to order, seconds)."""
+    events = made.events(0).head(len(asked))
+    requests, answers = events["request"].struct.unnest(), events["answer"].struct.unnest()
+    return events.with_columns(
+        requests.with_columns(pl.Series("item", [a[0] for a in asked])).to_struct("request"),
+        answers.with_columns(pl.Series("order_now", [float(a[1]) for a in asked])).to_struct("answer"),
+        pl.Series("latency_s", [a[2] for a in asked]),
+    )
+
+
+def test_what_got_nothing_is_named_the_most_frequent_first():
+    events = answered(*[("rope", 5, 0.01)] * 60, *[("string", 0, 0.01)] * 30, *[("twine", 0, 0.01)] * 10)
+    (found,) = run([c.empty("order_now", "item", share=0.05)], events=events)
+    assert found.severity == "error"
+    assert found.evidence["listed"] == [["string", 30], ["twine", 10]]
+    assert "40 of 100 requests got nothing (40.0%)" in found.sentence
+    assert "'string' (30)" in found.sentence
+
+
+def test_a_few_empty_answers_are_no_alarm():
+    events = answered(*[("rope", 5, 0.01)] * 97, *[("string", 0, 0.01)] * 3)
+    (found,) = run([c.empty("order_now", "item", share=0.05)], events=events)
+    assert (found.severity, found.value) == ("info", 0.03)
+
+
+def test_only_the_requests_that_are_meant_are_counted():
+    events = answered(("rope", 0, 0.3), ("string", 0, 0.1), ("rope", 0, 0.5))
+    (empty,) = run([c.empty("order_now", "item", ("item", "string"))], events=events)
+    assert empty.evidence["listed"] == [["string", 1]]
+    (slow,) = run([c.slow("item", 200)], events=events)
+    assert slow.evidence["listed"] == [["rope", 500.0], ["rope", 300.0]]
+    assert slow.severity == "info"

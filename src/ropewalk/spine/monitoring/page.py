@@ -21,6 +21,9 @@ STATUS: Mapping[str, tuple[Tone, str]] = {
 }
 
 
+TITLES = {"empty": "Got nothing, the most frequent first", "slow": "Took longest"}
+
+
 def render(name: str, release: Release, findings: Sequence[Finding], events: pl.DataFrame) -> str:
     """The whole page as text; the same findings give the same bytes."""
     found = ordered(findings)
@@ -33,6 +36,7 @@ def render(name: str, release: Release, findings: Sequence[Finding], events: pl.
         _drift(columns) if columns else None,
         _outcomes(evidence),
         _service(evidence, events),
+        _listed(evidence),
         lead=f"{name} v{release.version} ({release.choice}), made {release.created:%Y-%m-%d}. {_span(events)}",
         status=STATUS[worst(found)],
         foot=f"Release {release.id}, run {release.run}. When it was let through: {release.verdict}",
@@ -88,6 +92,15 @@ def _table(found: Sequence[Finding]) -> html.Html:
     tones = iter([shades.get(f.severity) for f in found])
     body = html.table(["severity and check", "what was seen, and what to do"], rows, mark=lambda _row: next(tones))
     return html.section("Findings", body, about="The worst first.")
+
+
+def _listed(evidence: Mapping[str, Mapping[str, Any]]) -> html.Html | None:
+    """The requests that checks name."""
+    found = {check: e for check, e in evidence.items() if e.get("listed")}
+    if not found:
+        return None
+    tables = [html.details(TITLES.get(check, check), html.table(e["heads"], e["listed"])) for check, e in found.items()]
+    return html.section("Requests by name", *tables)
 
 
 def _code(text: str) -> html.Html:

@@ -182,6 +182,7 @@ class App:
     def _record(self, served: Served, rows: list[Any], found: list[Answer], latency_s: float) -> list[Answer]:
         """The answers with their ids; their events have reached the kernel."""
         at = datetime.now(UTC)
+        self.requests.hide(rows)
         lines, answers = [], []
         for row, answer in zip(rows, found, strict=True):
             event_id = row.event_id

@@ -381,6 +381,25 @@ def test_a_route_can_ask_as_predict_does_and_its_answer_is_an_event(service):
     assert [event["request"]["x"] for event in service.events] == [4.0]
 
 
+def test_a_secret_reaches_the_model_and_no_event(tmp_path):
+    class Who:
+        def predict(self, requests):
+            return {"y": np.array([name == "token of a" for name in requests["who"]], float)}
+
+    contract = Contract((Column("who", "str", "a token", required=False, default="", secret=True),))
+    events = []
+    journal = Journal(tmp_path, lambda batch: events.extend(stored(batch)), seal_s=0.01)
+    app = App(Requests(contract), Answers(Contract((Column("y", "float", "known"),))), journal, Limits())
+    app.take(Served("r1", Who()), Caller())
+    assert [asyncio.run(app.ask({"who": who}))[1]["y"] for who in ("token of a", "b", "")] == [1.0, 0.0, 0.0]
+    assert journal.close()
+    kept = [event["request"]["who"] for event in events]
+    assert kept[0].startswith("sha256:")
+    assert "token" not in json.dumps(events)
+    assert kept[0] != kept[1]
+    assert kept[2] == ""
+
+
 def test_the_state_that_an_answer_was_read_from_stands_in_its_event(tmp_path):
     """Live state advances between two answers of one release; each event names its own."""
 

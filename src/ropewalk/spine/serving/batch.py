@@ -121,6 +121,7 @@ def _answer(
             [f"rows {chunk.numbers[0]:,} to {chunk.numbers[-1]:,}: the model refused them: {error}"]
         ) from error
     answers.check(columns, len(ids))
+    requests.hide(chunk.rows)
     if events is not None:
         latency, at = (time.perf_counter() - start) / len(ids), datetime.now(UTC)
         shared = {"at": at, "release": release, "latency_s": latency, "schema": 1}

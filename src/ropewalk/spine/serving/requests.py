@@ -9,6 +9,7 @@ become object with None. The type of a column depends on the contract only, neve
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -47,6 +48,7 @@ class Requests:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.row | list[self.row])  # type: ignore[name-defined]
         self.lines: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.row)
         self._makers = [(c.name, _maker(c)) for c in contract.columns]
+        self._secret = [f"f{i}" for i, c in enumerate(contract.columns) if c.secret]
         fields = [f"f{contract.names.index(key)}" for key in contract.keys]
         self._key = attrgetter(*fields) if fields else None
 
@@ -72,6 +74,13 @@ class Requests:
         if self._key is not None and len(set(map(self._key, rows))) < len(rows):
             keys = [key if isinstance(key, tuple) else (key,) for key in map(self._key, rows)]
             raise RequestError(repeated_keys(self.contract.keys, keys))
+
+    def hide(self, rows: Sequence[Any]) -> None:
+        """Put a short hash in the place of each secret: what is written down gives nobody a caller's rights."""
+        for name in self._secret:
+            for row in rows:
+                if value := getattr(row, name):
+                    setattr(row, name, f"sha256:{hashlib.sha256(value.encode()).hexdigest()[:12]}")
 
     def explain(self, body: bytes, refused: Exception) -> list[str]:
         """The sentences for a body that `decode` refused. Slow, and only then."""

