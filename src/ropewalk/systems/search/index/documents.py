@@ -16,7 +16,7 @@ from ropewalk.errors import DataError
 from ropewalk.systems.search.index.pack import Pack, Writer
 
 BLOCK = 16_384  # bytes of JSON
-LEVEL = 3
+LEVEL = 1  # of zstd: indexing is 3 % faster than with 3, for a tenth more bytes of documents
 DICTIONARY = 65_536  # bytes
 SAMPLES = 1_000  # documents that a dictionary is made from
 WORTH = 1 << 20  # bytes of JSON from which on a dictionary saves more than it takes
