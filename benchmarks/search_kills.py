@@ -2,7 +2,7 @@
 
     python benchmarks/search_kills.py [1000] [1000]     # kills, batches: some ten minutes on two cores
 
-What tests do with thirty kills and two hundred batches: kills_test.py and collection_test.py beside the index. A failure is an
+What tests do with thirty kills and a hundred batches: kills_test.py and collection_test.py beside the index. A failure is an
 AssertionError with its seed.
 """
 

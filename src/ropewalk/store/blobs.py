@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import threading
 import time
 from collections import Counter
@@ -99,11 +100,17 @@ def abandoned(folder: Path) -> list[Path]:
 
 
 def in_memory() -> Path | None:
-    """A folder for temporary files in the machine's memory, if it has one with room."""
+    """A folder of this user for temporary files in the machine's memory, if it has one with room."""
     shared = Path("/dev/shm")
-    if not os.access(shared, os.W_OK) or shutil.disk_usage(shared).free < ROOM:
+    try:
+        if shutil.disk_usage(shared).free < ROOM:
+            return None
+        folder = shared / f"ropewalk-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        mine = folder.lstat()
+        return folder if mine.st_uid == os.getuid() and stat.S_ISDIR(mine.st_mode) else None
+    except OSError:
         return None
-    return shared / f"ropewalk-{os.getuid()}"
 
 
 def explain(error: OSError, path: Path, need: int = 0) -> StoreError:

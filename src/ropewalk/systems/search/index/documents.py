@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from ropewalk.errors import DataError
 from ropewalk.systems.search.index.pack import Pack, Writer
 
 BLOCK = 16_384  # bytes of JSON
-LEVEL = 3
+LEVEL = 1  # of zstd: indexing is 3 % faster than with 3, for a tenth more bytes of documents
 DICTIONARY = 65_536  # bytes
 SAMPLES = 1_000  # documents that a dictionary is made from
 WORTH = 1 << 20  # bytes of JSON from which on a dictionary saves more than it takes
@@ -29,7 +30,10 @@ def write_documents(pack: Writer, documents: Sequence[Mapping[str, Any]], text_b
     encode = msgspec.json.Encoder().encode
 
     def line(document: Mapping[str, Any]) -> bytes:
-        return encode({name: value for name, value in document.items() if name != "id"})
+        try:
+            return encode({name: value for name, value in document.items() if name != "id"})
+        except (TypeError, ValueError, OverflowError) as error:
+            raise DataError([f"the document {document.get('id')!r} cannot be stored as JSON: {error}."]) from None
 
     samples = map(line, documents[:: max(1, len(documents) // SAMPLES)])
     dictionary = _dictionary(list(samples)) if text_bytes >= WORTH else b""

@@ -39,6 +39,7 @@ class Forks:
     def __exit__(self, *_):
         self.process.stdin.close()
         self.process.wait(20)
+        self.process.stdout.close()
 
     def run(self, url, order, at=0, after_s=0.0):
         """(exit status, number of steps, number of the manifest that the writer was told of): -9 when it was killed."""
@@ -194,10 +195,10 @@ class Trial:
                 assert set(now.live_ids()) == set(self.plain)
 
 
-def test_thirty_kills_lose_nothing_and_leave_nothing(tmp_path):
+def test_thirty_kills_lose_nothing_and_leave_nothing(place):
     """benchmarks/search_kills.py makes a thousand."""
     with Forks() as forks:
-        trial = Trial(tmp_path / "store", forks, seed=1)
+        trial = Trial(place / "store", forks, seed=1)
         died = 0
         while died < 30:
             died += trial.death()

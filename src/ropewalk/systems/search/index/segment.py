@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,43 +86,30 @@ class _Rows:
 
 
 def _checked(layout: Layout, documents: Sequence[Mapping[str, Any]]) -> _Rows:
-    from ropewalk.methods.text.analysis import prepare
-
-    texts = [(f.name, {lang: layout.text_field(f.name, lang) for lang in layout.languages}) for f in layout.texts]
+    put_texts = _texts_of(layout)
     typed: dict[str, list[Any]] = {field.name: [] for field in layout.typed}
     fed, ids, problems, text_bytes = [], [], [], 0
-    known = frozenset(layout.languages)
-    plain = layout.languages == ("en",)  # no language to look at, nothing to prepare
     for number, document in enumerate(documents):
-        try:
-            id = document["id"]
-            raw = id.encode()
-            if not 0 < len(raw) <= LONGEST_ID:
-                raise ValueError
-        except (KeyError, AttributeError, ValueError):
-            problems.append(_no_id(number, document))
+        id = document.get("id")
+        raw = _raw_id(id)
+        if raw is None:
+            problems.append(f"document {number}: its id is {_short(id)}; an id is a text of 1 to {LONGEST_ID} bytes.")
             continue
         row = {"id": id}
-        language = "en" if plain else document.get("language") or layout.language
-        language = language if language in known else layout.language
-        for name, fields in texts:
-            value = document.get(name)
-            if value is None:
-                continue
-            if not isinstance(value, str) or (size := _size(value)) is None:
-                problems.append(f"document {number} ({id!r}), field {name!r}: {_short(value)} is no text in Unicode.")
-                continue
-            text_bytes += size
-            row[fields[language]] = value if plain else prepare(value, language)
+        try:
+            text_bytes += put_texts(document, row)
+        except ValueError as error:
+            problems.append(f"document {number} ({id!r}), field {error}.")
         for field in layout.typed:
             value = document.get(field.name)
             try:
                 parsed = None if value is None else columns.parse(value, field.kind)
-                if parsed is not None and parsed != []:
-                    row[field.name] = parsed
-                typed[field.name].append(parsed)
             except ValueError as error:
                 problems.append(f"document {number} ({id!r}), field {field.name!r}: {_short(value)} is not {error}.")
+                continue
+            typed[field.name].append(parsed)
+            if parsed is not None and parsed != []:
+                row[field.name] = parsed
         fed.append(row)
         ids.append(raw)
     problems += _repeated(ids)
@@ -130,6 +117,37 @@ def _checked(layout: Layout, documents: Sequence[Mapping[str, Any]]) -> _Rows:
         more = [f"... and {len(problems) - LISTED:,} more."] if len(problems) > LISTED else []
         raise DataError([*problems[:LISTED], *more])
     return _Rows(fed, ids, typed, text_bytes)
+
+
+def _texts_of(layout: Layout) -> Callable[[Mapping[str, Any], dict[str, Any]], int]:
+    """A function that puts a document's texts into the row for tantivy and gives their bytes. ValueError: what is no text."""
+    from ropewalk.methods.text.analysis import prepare
+
+    by_language = {lang: [(f.name, layout.text_field(f.name, lang)) for f in layout.texts] for lang in layout.languages}
+    own = by_language[layout.language]
+
+    def put(document: Mapping[str, Any], row: dict[str, Any]) -> int:
+        total, language = 0, document.get("language")
+        known = isinstance(language, str) and language in by_language
+        for name, field in by_language[language] if known else own:  # type: ignore[index]
+            value = document.get(name)
+            if value is None:
+                continue
+            if not isinstance(value, str) or (size := _size(value)) is None:
+                raise ValueError(f"{name!r}: {_short(value)} is no text in Unicode")
+            row[field] = prepare(value, language if known else layout.language)  # type: ignore[arg-type]
+            total += size
+        return total
+
+    return put
+
+
+def _raw_id(id: Any) -> bytes | None:
+    try:
+        raw = id.encode()
+    except (AttributeError, UnicodeEncodeError):
+        return None
+    return raw if isinstance(raw, bytes) and 0 < len(raw) <= LONGEST_ID else None
 
 
 def _size(text: str) -> int | None:
@@ -140,11 +158,6 @@ def _size(text: str) -> int | None:
         return len(text.encode())
     except UnicodeEncodeError:
         return None
-
-
-def _no_id(number: int, document: Mapping[str, Any]) -> str:
-    id = document.get("id")
-    return f"document {number}: its id is {_short(id)}; an id is a text of 1 to {LONGEST_ID} bytes."
 
 
 def _repeated(ids: Sequence[bytes]) -> list[str]:

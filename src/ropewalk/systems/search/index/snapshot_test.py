@@ -13,7 +13,6 @@ import tantivy
 
 from ropewalk.errors import DataError, MissingError, StoreError
 from ropewalk.methods.text.vectors import restore
-from ropewalk.store import open_store
 from ropewalk.systems.search.index import snapshot as opening
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.layout import Field, Layout, register
@@ -41,12 +40,6 @@ def product(i, **more):
 
 def vectors(count, seed=0):
     return np.random.default_rng(seed).normal(size=(count, 4)).astype(np.float32)
-
-
-@pytest.fixture
-def store(tmp_path):
-    with open_store(tmp_path / "store") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -340,6 +333,9 @@ def test_what_breaks_the_layout_is_told_with_document_field_and_value(shop):
         "and 1 more",
     ):
         assert part in text
+    for value in ({1: object()}, "half \ud800"):
+        with pytest.raises(DataError, match="the document 'a' cannot be stored as JSON"):
+            shop.write([{"id": "a", "note": value}], vectors=vectors(1))
     assert shop.latest() == 1
     for given in (None, vectors(2), np.full((1, 4), np.nan, np.float32)):
         with pytest.raises(DataError, match="vectors"):

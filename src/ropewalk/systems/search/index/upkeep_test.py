@@ -10,7 +10,6 @@ import pytest
 
 from ropewalk.errors import MissingError
 from ropewalk.methods.text.vectors import quantise
-from ropewalk.store import open_store
 from ropewalk.systems.search.index import readers, upkeep
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.layout import Field, Layout
@@ -29,12 +28,6 @@ def batch(start, count):
 def add(collection, start, count, deletes=()):
     documents, vectors = batch(start, count)
     return collection.write(documents, deletes, vectors)
-
-
-@pytest.fixture
-def store(tmp_path):
-    with open_store(tmp_path / "store") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -308,7 +301,7 @@ def test_a_writer_that_slept_while_its_parent_was_collected_loses_nothing(ropes,
 def test_random_merges_and_collections_keep_what_is_live(ropes):
     dice = random.Random(4)
     plain = set()
-    for _ in range(60):
+    for _ in range(30):
         start, gone = dice.randrange(20), f"d{dice.randrange(20)}"
         add(ropes, start, 2, deletes=[gone])
         plain = (plain - {gone}) | {f"d{start}", f"d{start + 1}"}
