@@ -76,7 +76,7 @@ class Config(Settings):
         high=20,
     )
     depth: int = setting(
-        200,
+        100,
         "Candidates that each leg hands to the fusion: beyond 100, labels are rarely found.",
         stage="train",
         low=10,

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ropewalk.errors import MissingError, RequestError, closest
+from ropewalk.methods.text.fusion import DEPTH
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.contract import ANSWER
 from ropewalk.systems.search.live import Live
-from ropewalk.systems.search.retrieve import callers, filters, fused, suggest
+from ropewalk.systems.search.retrieve import callers, filters, suggest
 from ropewalk.systems.search.retrieve.engine import Engine, Found, Wanted
+from ropewalk.systems.search.retrieve.fused import Learned
+from ropewalk.systems.search.retrieve.rerank import Reranker, from_text
 
 if TYPE_CHECKING:
     from ropewalk.store import Store
@@ -34,15 +37,16 @@ class Spec:
     encoder: encoders.Named | None
     bound: str = ""  # under which name its callers are listed; empty: the collection's own
     legs: str = "hybrid"  # what is served when a request does not say otherwise; terms: the baseline
-    depth: int = 200
+    depth: int = DEPTH
     synonyms: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    shift: float = 0.0  # what labels taught of the worth of terms beside vectors
 
 
 class Search:
     """A Model. Made by `train`, or by `load` of what it saved; it answers once it is attached to a store."""
 
-    def __init__(self, spec: Spec) -> None:
-        self.spec = spec
+    def __init__(self, spec: Spec, reranker: Reranker | None = None) -> None:
+        self.spec, self.reranker = spec, reranker
         self._live: Live | None = None
         self._store: Store | None = None
         self._encode = encoders.lazily(spec.encoder, lambda: self._store)
@@ -56,6 +60,9 @@ class Search:
     def save(self, folder: Path) -> None:
         body = {**asdict(self.spec), "encoder": asdict(self.spec.encoder) if self.spec.encoder else None}
         (folder / "search.json").write_text(json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False))
+
+        if self.reranker is not None:
+            (folder / "reranker.json").write_text(self.reranker.to_text())
 
     def baseline(self) -> Search:
         """BM25 alone, on the same collection."""
@@ -104,7 +111,8 @@ class Search:
                 "store", self.spec.collection, hint="A search model reads a live collection: call attach(store) first."
             )
         snapshot, known = self._live.at(manifest) if manifest else self._live.now()
-        engine = Engine(snapshot, self._encode, fused.fuse, None, self.spec.synonyms, self.spec.depth)
+        order = Learned(self.spec.shift, self.reranker)
+        engine = Engine(snapshot, self._encode, order, self.spec.synonyms, self.spec.depth)
         return engine, callers.bound(known, caller, engine.kinds), self._live.state(snapshot)
 
 
@@ -128,5 +136,6 @@ def _listed(engine: Engine, found: Found) -> dict[str, Any]:
 def load(folder: Path) -> Search:
     """What `save` wrote."""
     body = json.loads((folder / "search.json").read_text())
-    named = body.pop("encoder")
-    return Search(Spec(**body, encoder=encoders.Named(**named) if named else None))
+    named, kept = body.pop("encoder"), folder / "reranker.json"
+    reranker = from_text(kept.read_text()) if kept.exists() else None
+    return Search(Spec(**body, encoder=encoders.Named(**named) if named else None), reranker)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.build import build, layout_of
 from ropewalk.systems.search.config import Config
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.layout import Layout
+from ropewalk.systems.search.learn import Lesson, learn
 from ropewalk.systems.search.model import Search, Spec
+from ropewalk.systems.search.requests import labels_of
 from ropewalk.types import Dataset, Job, Model
 
 
@@ -26,7 +29,21 @@ def train(config: Config, dataset: Dataset, job: Job, start: Model | None) -> Se
     legs = "hybrid" if encoder else "terms"
     model = Search(Spec(collection.name, encoder, config.collection, legs, config.depth, config.synonyms))
     model.attach(job.store)
-    return model
+    return taught(config, model, dataset, job) if encoder else model
+
+
+def taught(config: Config, model: Search, dataset: Dataset, job: Job) -> Search:
+    """The model with what the labels of the queries to learn from say, where there are labels for it."""
+    if not config.rerank or "removed" in dataset.tables:
+        return model
+    queries = dataset.table("queries").collect().filter(part="learn")
+    asked = list(zip(queries["query"].to_list(), queries["text"].to_list(), strict=True))
+    engine, _, _ = model.opened()
+    lesson = Lesson(engine, asked, labels_of(dataset), lambda n: job.progress("queries", n, len(asked), "queries"))
+    found = learn(lesson, lesson.queries, job.seed)
+    made = Search(replace(model.spec, shift=found.shift), found.reranker)
+    made.attach(job.store)
+    return made
 
 
 def _mark(dataset: str, layout: Layout) -> str:

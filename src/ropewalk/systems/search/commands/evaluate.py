@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from ropewalk.errors import DataError
 from ropewalk.methods.stats import paired
 from ropewalk.methods.text import judging, ranking
 from ropewalk.store import open_store
-from ropewalk.systems.search.evaluate import Run, run
+from ropewalk.systems.search.evaluate import DEPTH, Labels, Run, run
 from ropewalk.systems.search.index.collection import Collection
+from ropewalk.systems.search.learn import Lesson, cross_validated
 from ropewalk.systems.search.measure import files
 from ropewalk.systems.search.model import Search
+from ropewalk.systems.search.retrieve.fused import by_reciprocal_rank
 from ropewalk.systems.search.texts import add, reading
 from ropewalk.types import Desk
 
@@ -31,9 +34,9 @@ def evaluate(desk: Desk, docs: str, queries: str, qrels: str) -> int:
             [f"{qrels}: no query of {queries} has a relevant document in it. Are the ids those of both files?"]
         )
     with tempfile.TemporaryDirectory(prefix="ropewalk-") as folder, open_store(folder) as store:
-        runs = _runs(desk, _model(desk, store, docs), asked)
+        runs = _runs(desk, _model(desk, store, docs), asked, labels)
     scores = {name: ranking.score(labels, found, SHOWN, known) for name, found in runs.items()}
-    body = {name: {m: float(one[m].mean()) for m in SHOWN} for name, one in scores.items()}
+    body = {name: {m: float(scores[name][m].mean()) for m in SHOWN} for name in (*LEGS, "reranked")}
     desk.show(body, _text(scores, runs, labels, known, desk.job.seed))
     return 0
 
@@ -45,13 +48,19 @@ def _model(desk: Desk, store: Any, docs: str) -> Search:
     return reading(collection, desk.config)
 
 
-def _runs(desk: Desk, model: Search, asked: Sequence[tuple[str, str]]) -> dict[str, Run]:
+def _runs(desk: Desk, model: Search, asked: Sequence[tuple[str, str]], labels: Labels) -> dict[str, Run]:
+    """ids by query: each leg, their fusion without labels, and what labels teach, cross-validated over queries."""
     engine, _, _ = model.opened()
-    runs = {
-        name: run(engine, asked, legs, lambda n, name=name: desk.job.progress(name, n, len(asked), "queries"))  # type: ignore[misc]
-        for name, legs in LEGS.items()
-    }
-    return {**runs, "reranked": runs["fused"]}
+
+    def told(name: str) -> Callable[[int], None]:
+        return lambda n: desk.job.progress(name, n, len(asked), "queries")
+
+    runs = {name: run(engine, asked, legs, told(name)) for name, legs in LEGS.items()}
+    runs["rrf"] = run(replace(engine, order=by_reciprocal_rank), asked, "hybrid", told("rrf"))
+    lesson = Lesson(engine, asked, labels, told("learning"))
+    best = cross_validated(lesson, desk.config.folds, desk.job.seed) if model.spec.encoder else {}
+    reranked = {query: engine.snapshot.ids(leg.rows[:DEPTH]) for query, leg in best.items()}
+    return {**runs, "reranked": reranked or runs["fused"]}
 
 
 def _text(
@@ -70,9 +79,15 @@ def _text(
             f"{name:10}{mean.value:9.4f} [{mean.low:.3f}, {mean.high:.3f}] {one['recall@100'].mean():11.4f}{holes:13.1%}"
         )
     best = max(("bm25", "dense"), key=lambda name: float(scores[name]["ndcg@10"].mean()))
-    found = paired.compare(scores["fused"]["ndcg@10"], scores[best]["ndcg@10"], seed=seed)
-    lines.append(
-        f"fused against {best}: {found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}] ndcg@10, p = {found.p_value:.4f}; "
+    lines += [_beside(scores, "fused", other, seed) for other in (best, "rrf")] + [
+        _beside(scores, "reranked", "fused", seed)
+    ]
+    return "\n".join([*lines, f"over {len(known):,} queries with a relevant document; [95 % intervals] over queries"])
+
+
+def _beside(scores: Mapping[str, Mapping[str, np.ndarray]], run: str, other: str, seed: int) -> str:
+    found = paired.compare(scores[run]["ndcg@10"], scores[other]["ndcg@10"], seed=seed)
+    return (
+        f"{run} against {other}: {found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}] ndcg@10, p = {found.p_value:.4f}; "
         f"it loses at most {max(0.0, found.loss_bound):.4f} (one-sided, 95 %)"
     )
-    return "\n".join([*lines, f"over {len(known):,} queries with a relevant document; [95 % intervals] over queries"])

@@ -14,6 +14,7 @@ import numpy as np
 from tantivy import Occur, Query
 
 from ropewalk.methods.text import vectors
+from ropewalk.methods.text.fusion import DEPTH, Leg
 from ropewalk.systems.search.index.snapshot import Snapshot
 from ropewalk.systems.search.retrieve import filtered, masks, terms, words
 from ropewalk.systems.search.retrieve.filters import Filter
@@ -36,15 +37,7 @@ class Wanted:
     typos: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """Candidates of one leg, best first."""
-
-    rows: np.ndarray  # int64 [n]
-    scores: np.ndarray  # float32 [n]
-
-
-NONE = Leg(np.empty(0, np.int64), np.empty(0, np.float32))
+NONE = Leg(np.empty(0, np.int64), np.empty(0, np.float32), True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +53,28 @@ class Found:
     legs: Mapping[str, Leg] = field(default_factory=dict)
 
 
-Fuse = Callable[["Engine", words.Clause, Leg, Leg], Leg]
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What fusion and reranking look at: the clauses, both legs, and the query's vector."""
+
+    clauses: tuple[words.Clause, ...]
+    terms: Leg
+    dense: Leg
+    vector: np.ndarray | None  # float32 [d]
+
+
+Order = Callable[["Engine", Ranked], Leg]
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A snapshot with all that answers a query on it."""
+    """A snapshot with all that answers a query on it. `order`: what makes one ranking of both legs."""
 
     snapshot: Snapshot
     encode: Encode | None
-    fuse: Callable[[Engine, str, Leg, Leg], Leg]
-    rerank: Callable[[Engine, str, Leg, Leg, Leg], Leg] | None = None
+    order: Order
     synonyms: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    depth: int = 200
+    depth: int = DEPTH
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -87,22 +89,28 @@ class Engine:
         """The hits of a query. `vector`: its encoding, where a caller has it already."""
         clauses = words.parse(wanted.query, self.texts)
         understood = terms.understand(clauses, vocabulary(self.snapshot, self.synonyms), wanted.typos)
-        by_terms = self.terms_leg(understood.query, wanted) if wanted.legs != "dense" else NONE
-        by_meaning = self.dense_leg(clauses, wanted, vector) if wanted.legs != "terms" else NONE
-        hits = self._joined(words.plain(clauses), wanted, by_terms, by_meaning)
+        ranked = self.ranked(wanted, clauses, understood.query, vector)
+        hits = self._ordered(wanted, ranked)
         total, facets = self._counts(wanted, understood.query, hits.rows[: wanted.k])
         corrected = _corrected(wanted.query, understood.mended)
-        legs = {"terms": by_terms, "dense": by_meaning}
+        legs = {"terms": ranked.terms, "dense": ranked.dense}
         k = wanted.k
         return Found(hits.rows[:k], hits.scores[:k], total, facets, corrected, understood.terms, legs)
 
-    def _joined(self, query: str, wanted: Wanted, by_terms: Leg, by_meaning: Leg) -> Leg:
-        if wanted.legs == "terms":
-            return by_terms
-        if wanted.legs == "dense":
-            return by_meaning
-        fused = self.fuse(self, query, by_terms, by_meaning)
-        return fused if self.rerank is None else self.rerank(self, query, by_terms, by_meaning, fused)
+    def ranked(
+        self, wanted: Wanted, clauses: tuple[words.Clause, ...], query: Any | None, vector: np.ndarray | None = None
+    ) -> Ranked:
+        """Both legs of a query, as far as they are wanted."""
+        if vector is None and wanted.legs != "terms" and self.encode is not None and (text := words.plain(clauses)):
+            vector = self.encode([text])[0]
+        by_terms = self.terms_leg(query, wanted) if wanted.legs != "dense" else NONE
+        by_meaning = self.dense_leg(vector, clauses, wanted) if wanted.legs != "terms" else NONE
+        return Ranked(clauses, by_terms, by_meaning, vector)
+
+    def _ordered(self, wanted: Wanted, ranked: Ranked) -> Leg:
+        if wanted.legs != "hybrid" or not len(ranked.dense.rows) or not len(ranked.terms.rows):
+            return ranked.dense if len(ranked.dense.rows) else ranked.terms
+        return self.order(self, ranked)
 
     # -- legs --
 
@@ -110,16 +118,16 @@ class Engine:
         if query is None:
             return NONE
         within = filtered.within(query, wanted.where, self.snapshot.index.schema, self.kinds)
-        return Leg(*self.snapshot.terms(within, max(self.depth, wanted.k)))
+        limit = max(self.depth, wanted.k)
+        rows, scores = self.snapshot.terms(within, limit)
+        return Leg(rows, scores, len(rows) < limit)
 
-    def dense_leg(self, clauses: Sequence[words.Clause], wanted: Wanted, vector: np.ndarray | None = None) -> Leg:
-        text = words.plain(clauses)
-        if vector is None and (self.encode is None or not text):
+    def dense_leg(self, vector: np.ndarray | None, clauses: Sequence[words.Clause], wanted: Wanted) -> Leg:
+        if vector is None or not self.snapshot.vectors:
             return NONE
-        query = self.encode([text])[0] if vector is None and self.encode is not None else vector
-        assert query is not None
-        mask = self.seen(wanted.where, clauses)
-        return Leg(*vectors.scan(self.snapshot.vectors, query, max(self.depth, wanted.k), mask))
+        limit = max(self.depth, wanted.k)
+        rows, scores = vectors.scan(self.snapshot.vectors, vector, limit, self.seen(wanted.where, clauses))
+        return Leg(rows, scores, len(rows) < limit)
 
     def seen(self, where: Filter | None, clauses: Sequence[words.Clause] = ()) -> np.ndarray:
         """bool [rows]: live documents inside the filter, without those that hold what must not be there or lack what must."""
@@ -136,15 +144,12 @@ class Engine:
         known = vocabulary(self.snapshot, self.synonyms)
         mask = np.ones(self.snapshot.rows, bool)
         for clause in strict:
-            query = terms.understand(
-                [words.Clause(clause.text, "may", clause.field, clause.phrase, clause.prefix)], known, False
-            ).query
-            if query is None:
-                continue
-            rows, _ = self.snapshot.terms(query, max(1, self.snapshot.rows))
-            hit = np.zeros(self.snapshot.rows, bool)
-            hit[rows] = True
-            mask &= hit if clause.must == "must" else ~hit
+            free = words.Clause(clause.text, "may", clause.field, clause.phrase, clause.prefix)
+            query = terms.understand([free], known, False).query
+            if query is not None:
+                hit = np.zeros(self.snapshot.rows, bool)
+                hit[self.snapshot.terms(query, max(1, self.snapshot.rows))[0]] = True
+                mask &= hit if clause.must == "must" else ~hit
         return mask
 
     # -- counts --

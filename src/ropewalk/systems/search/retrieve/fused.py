@@ -1,17 +1,83 @@
-"""Both legs in one ranking."""
+"""Both legs in one ranking, by the rule of methods/text/fusion.py; and the first of them ranked again where labels taught how."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from ropewalk.systems.search.retrieve.engine import Engine, Leg
+from ropewalk.methods.text import analysis, fusion, vectors
+from ropewalk.methods.text.fusion import Leg, QueryFacts
+from ropewalk.systems.search.retrieve import rerank
+from ropewalk.systems.search.retrieve.engine import Engine, Ranked
+from ropewalk.systems.search.retrieve.facts import facts, restored, terms_of
+from ropewalk.systems.search.retrieve.terms import Place
+from ropewalk.systems.search.retrieve.vocabulary import places
 
 
-def fuse(_engine: Engine, _query: str, by_terms: Leg, by_meaning: Leg, k: float = 60.0) -> Leg:
-    """Reciprocal rank fusion."""
-    scores: dict[int, float] = {}
-    for leg in (by_terms, by_meaning):
-        for rank, row in enumerate(leg.rows.tolist()):
-            scores[row] = scores.get(row, 0.0) + 1.0 / (k + rank + 1)
-    rows = np.array(sorted(scores, key=lambda row: (-scores[row], row)), np.int64)
-    return Leg(rows, np.array([scores[row] for row in rows.tolist()]))
+def fuse(engine: Engine, ranked: Ranked, shift: float = 0.0) -> Leg:
+    """One ranking of both legs. `shift`: what labels taught of the worth of the terms."""
+    known, query = facts(engine.snapshot), asked(engine, ranked)
+    return fusion.fuse(
+        ranked.terms, ranked.dense, query, known.collection, lambda rows: restored(engine.snapshot, rows), shift
+    )
+
+
+def by_reciprocal_rank(_engine: Engine, ranked: Ranked) -> Leg:
+    """The baseline."""
+    return fusion.reciprocal_rank([ranked.terms, ranked.dense])
+
+
+def asked(engine: Engine, ranked: Ranked) -> QueryFacts:
+    """The exact cosine of each row of the terms' leg, and how the query's cosines spread."""
+    assert ranked.vector is not None
+    order = np.argsort(ranked.terms.rows, kind="stable")
+    cosines = np.empty(len(order), np.float32)
+    cosines[order] = vectors.rescore(engine.snapshot.vectors, ranked.vector, ranked.terms.rows[order])
+    return QueryFacts(cosines, facts(engine.snapshot).spread(ranked.vector))
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The order that labels taught: the worth of the terms, and a reranker."""
+
+    shift: float = 0.0
+    reranker: rerank.Reranker | None = None
+
+    def __call__(self, engine: Engine, ranked: Ranked) -> Leg:
+        fused = fuse(engine, ranked, self.shift)
+        if self.reranker is None or not self.reranker.blend:
+            return fused
+        return rerank.rerank(self.reranker, fused, features(engine, ranked, fused))
+
+
+def features(engine: Engine, ranked: Ranked, fused: Leg) -> np.ndarray:
+    """float32 [n, F] of the first documents of a fused ranking."""
+    snapshot, known, query = engine.snapshot, facts(engine.snapshot), asked(engine, ranked)
+    rows = fused.rows[: rerank.TOP]
+    documents = [terms_of(snapshot, document) for document in snapshot.documents(rows)]
+    terms, idf = _terms(engine, ranked)
+    return rerank.features_of(
+        fused,
+        fusion.candidates(ranked.terms, ranked.dense, query.cosines),
+        restored(snapshot, rows),
+        documents,
+        terms,
+        idf,
+        float(fusion.facts(ranked.terms, ranked.dense, query, known.collection)[0]),
+    )
+
+
+def _terms(engine: Engine, ranked: Ranked) -> tuple[list[str], dict[str, float]]:
+    """The terms of a query in the collection's own language, and how rare each is in the field where it is most frequent."""
+    layout = engine.snapshot.layout
+    text = " ".join(clause.text for clause in ranked.clauses if clause.must != "not")
+    terms = analysis.terms(text, layout.language)
+    own = [place for place in places(layout) if place.language == layout.language]
+    return terms, {term: _idf(engine, own, term) for term in terms}
+
+
+def _idf(engine: Engine, own: list[Place], term: str) -> float:
+    """log(1 + (N - n + 0.5) / (n + 0.5)), as BM25 has it."""
+    n = max((engine.snapshot.searcher.doc_freq(place.name, term) for place in own), default=0)
+    return float(np.log(1 + (engine.snapshot.rows - n + 0.5) / (n + 0.5)))

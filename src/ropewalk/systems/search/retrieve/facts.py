@@ -1,0 +1,73 @@
+"""What fusion and reranking want to know of a snapshot, worked out once: how its vectors spread, how long its documents are."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ropewalk.methods.text import analysis, vectors
+from ropewalk.methods.text.fusion import CollectionFacts
+
+if TYPE_CHECKING:
+    from ropewalk.systems.search.index.snapshot import Snapshot
+
+SAMPLE = 1_000  # vectors from which the spread of a query's cosines is told, to some 3 %
+READ = 200  # documents from which the mean length is told
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    sample: np.ndarray  # float32 [n, d]: vectors of rows at even distances
+    collection: CollectionFacts
+
+    def spread(self, query: np.ndarray) -> float:
+        """Standard deviation of the cosines of a query to the sample."""
+        return float(np.std(self.sample @ query)) if len(self.sample) else 0.0
+
+
+_known: WeakKeyDictionary[Snapshot, Facts] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def facts(snapshot: Snapshot) -> Facts:
+    with _lock:
+        if snapshot not in _known:
+            _known[snapshot] = _facts(snapshot)
+        return _known[snapshot]
+
+
+def _facts(snapshot: Snapshot) -> Facts:
+    rows = np.flatnonzero(snapshot.alive)
+    return Facts(restored(snapshot, _evenly(rows, SAMPLE)), CollectionFacts(_mean_terms(snapshot, _evenly(rows, READ))))
+
+
+def _evenly(rows: np.ndarray, count: int) -> np.ndarray:
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64))] if len(rows) else rows
+
+
+def _mean_terms(snapshot: Snapshot, rows: np.ndarray) -> float:
+    if not snapshot.layout.stored or not len(rows):
+        return 0.0
+    return float(np.mean([len(terms_of(snapshot, document)) for document in snapshot.documents(rows)]))
+
+
+def terms_of(snapshot: Snapshot, document: dict[str, object]) -> list[str]:
+    """The terms of a document's text fields, title first, in its language."""
+    language = str(document.get("language") or "")
+    language = language if language in snapshot.layout.languages else snapshot.layout.language
+    names = [f.name for f in snapshot.layout.fields if f.kind == "text"]
+    return [term for name in names if document.get(name) for term in analysis.terms(str(document[name]), language)]
+
+
+def restored(snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+    """float32 [n, d]: the vectors of rows, in their order."""
+    out = np.empty((len(rows), snapshot.layout.dims), np.float32)
+    numbers = np.searchsorted(snapshot.starts, rows, "right") - 1
+    for number in np.unique(numbers).tolist():
+        at = np.flatnonzero(numbers == number)
+        out[at] = vectors.restore(snapshot.vectors[number], rows[at] - snapshot.starts[number])
+    return out
