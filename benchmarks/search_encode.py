@@ -26,7 +26,7 @@ import numpy as np
 from ropewalk.systems.search.encode import minilm
 from ropewalk.systems.search.encode.encoder import TOKENS, batches, pooled, session, tokeniser
 
-ANCHOR_FP32, ANCHOR_BF16 = 43.0, 75.0  # documents a CPU-second, /work/shared/anchors/search.md
+ANCHOR_FP32, ANCHOR_BF16 = 43.0, 75.0  # documents a CPU-second, measured with sentence-transformers
 REQUIRED, STRETCH = 1.5, 3.0  # times fp32
 
 

@@ -184,7 +184,7 @@ def test_links_lead_somewhere(page):
 
 
 def test_settings_named_in_the_docs_exist():
-    known = {name for system in ("inventory", str(ROOT / "examples/coin.py")) for name in names(system)}
+    known = {name for system in (*catalogue.names(), str(ROOT / "examples/coin.py")) for name in names(system)}
     for page in PAGES:
         for name in re.findall(r"--set '?(?!KEY)(\w+)=", page.read_text()):
             assert name in known or name == "head", f"{read(page)} sets {name}"  # `head` is shown as a mistake

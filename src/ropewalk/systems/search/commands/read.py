@@ -83,7 +83,7 @@ def _listed(found: Mapping[str, Any]) -> str:
     for name, values in found["facets"].items():
         shown_ = ", ".join(f"{v} ({n:,})" for v, n in values) if isinstance(values, list) else json.dumps(values)
         lines.append(f"{name}: {shown_}")
-    return "\n".join([*lines, f"{found['total']:,} documents, {found['state']}"])
+    return "\n".join([*lines, f"{found['total']:,} document{'s' * (found['total'] != 1)}, {found['state']}"])
 
 
 def _why(why: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from tantivy import Occur, Query
 
-from ropewalk.methods.text import vectors
+from ropewalk.methods.text import analysis, vectors
 from ropewalk.methods.text.fusion import DEPTH, Leg
 from ropewalk.systems.search.index.snapshot import Snapshot
 from ropewalk.systems.search.retrieve import filtered, masks, terms, words
@@ -22,6 +22,7 @@ from ropewalk.systems.search.retrieve.vocabulary import vocabulary
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 FACET_VALUES = 30
+READ, LOOKED_AT = 5, 5_000  # documents, and characters of each, in which a mended word is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Engine:
         ranked = self.ranked(wanted, clauses, understood.query, vector)
         hits = self._ordered(wanted, ranked)
         total, facets = self._counts(wanted, understood.query, hits.rows[: wanted.k])
-        corrected = _corrected(wanted.query, understood.mended)
+        corrected = self._corrected(wanted.query, understood.mended, ranked.terms) if understood.mended else ""
         legs = {"terms": ranked.terms, "dense": ranked.dense}
         k = wanted.k
         return Found(hits.rows[:k], hits.scores[:k], total, facets, corrected, understood.terms, legs)
@@ -175,6 +176,19 @@ class Engine:
         found = self.snapshot.searcher.aggregate(query, {name: _aggregation(name, self.kinds[name]) for name in names})
         return {name: _counted(found[name], self.kinds[name]) for name in names}
 
+    def _corrected(self, query: str, mended: Mapping[str, str], by_terms: Leg) -> str:
+        """The query with the words that were meant, as the first documents that hold them write them: a term is only a stem."""
+        layout = self.snapshot.layout
+        found = self.snapshot.documents(by_terms.rows[:READ]) if layout.stored else []
+        texts = [str(document.get(name) or "")[:LOOKED_AT] for document in found for name in self.texts]
+        written = {
+            term: text[start:end]
+            for text in reversed(texts)
+            for term, start, end in analysis.analyse(text, layout.language)
+        }
+        meant = {typed: written.get(term, term).lower() for typed, term in mended.items()}
+        return " ".join(meant.get(word, word) for word in query.split())
+
 
 def _aggregation(name: str, kind: str) -> dict[str, Any]:
     if kind in ("float", "date"):
@@ -188,10 +202,3 @@ def _counted(found: Mapping[str, Any], kind: str) -> Any:
         return {"min": found["min"], "max": found["max"], "documents": found["count"]}
     values = [(bool(b["key"]) if kind == "bool" else b["key"], b["doc_count"]) for b in found["buckets"]]
     return [[value, count] for value, count in sorted(values, key=lambda one: (-one[1], str(one[0])))]
-
-
-def _corrected(query: str, mended: Mapping[str, str]) -> str:
-    """The query with the words that were meant; terms are stems, so a mended word may read as one."""
-    if not mended:
-        return ""
-    return " ".join(mended.get(word, word) for word in query.split())
