@@ -1,0 +1,1 @@
+"""Text search and question answering."""
