@@ -8,13 +8,14 @@ Every verb takes a system (its name, its file, or a `System`) and the same optio
     settings   settings by name, as a mapping; the last of these three wins
     store      folder or s3://bucket/prefix; default $ROPEWALK_STORE or .ropewalk
     index      postgresql://...; default $ROPEWALK_INDEX or SQLite beside the store
-    seed, workers, threads, quiet
+    workers    processes, or Ray: 4, "ray", "ray:8", "ray:auto", "ray://host:10001"
+    seed, threads, quiet
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -24,8 +25,9 @@ from ropewalk import config as configs
 from ropewalk.errors import MissingError
 from ropewalk.lifecycle import inspect
 from ropewalk.lifecycle.lane import Console, Lane, doubting
-from ropewalk.store import GcReport, is_new, open_store
-from ropewalk.types import Bench, Dataset, Finding, Job, Plan, Release, Report, Run, System
+from ropewalk.spine.compute.workers import release, workers_of
+from ropewalk.store import GcReport, Store, is_new, open_store
+from ropewalk.types import Bench, Dataset, Desk, Finding, Model, Plan, Release, Report, Run, System
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -46,7 +48,7 @@ class Options(TypedDict, total=False):
     store: str | None
     index: str | None
     seed: int
-    workers: int
+    workers: int | str
     threads: int
     quiet: bool
 
@@ -63,6 +65,7 @@ class Place:
 @contextmanager
 def place(system: str | System[Any], **options: Unpack[Options]) -> Iterator[Place]:
     """Resolve the options of a verb; the store is closed at the end."""
+    workers_of(options.get("workers") or 1)  # refused before anything is made
     found = catalogue.find(system) if isinstance(system, str) else system
     config = configs.load(
         found.config,
@@ -77,26 +80,16 @@ def place(system: str | System[Any], **options: Unpack[Options]) -> Iterator[Pla
         with doubting(store):
             yield Place(found, config, Lane(store, Console(options.get("quiet", True)), **bounds))
     finally:
+        release()
         store.close()
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What a command of a system is lent beside its own options: settings, a job, and what the lane knows and does."""
-
-    config: Any
-    job: Job
-    events: Callable[[], pl.DataFrame]  # all that was answered, oldest first, with `truth` and `done` as far as known
-    write: Callable[[str | Path, bytes], None]  # a file, the whole of it or nothing
-    show: Callable[[Mapping[str, Any]], None]  # the result, figures by name
 
 
 @contextmanager
 def desk(
-    system: str | System[Any], show: Callable[[Mapping[str, Any]], None] = lambda _: None, **options: Unpack[Options]
+    system: str | System[Any], show: Callable[..., None] = lambda *_: None, **options: Unpack[Options]
 ) -> Iterator[Desk]:
-    """A desk for a system's command. Its settings are those that the live release was trained with, changed by the options. It keeps nothing,
-    so where there is no store yet, none is made.
+    """A desk for a system's command. Its settings are those that the live release was trained with, changed by the options. It keeps nothing
+    unless the command asks for the store, so where there is none yet, none is made.
 
     with desk("inventory") as d: system.commands["actuals"](d, sales="newer.csv")
     """
@@ -116,8 +109,17 @@ def desk(
             values=options.get("settings"),
             sets=options.get("sets", ()),
         )
-        with p.lane.job("command", "command") as job:
-            yield Desk(config, job, lambda: _events(found, p.lane), _write, show)
+        with p.lane.job("command", "command") as job, ExitStack() as opened:
+
+            def store() -> Store:
+                if p.lane.store.url != "memory://":
+                    return p.lane.store
+                return opened.enter_context(open_store(options.get("store"), options.get("index")))
+
+            def model() -> Model:
+                return stages.load_model(found, p.lane, releases.find(found, p.lane, None).model)
+
+            yield Desk(config, job, lambda: _events(found, p.lane), _write, show, store, model)
 
 
 def bench(show: Callable[[Mapping[str, Any], str], None] = lambda *_: None, seed: int = 0, quiet: bool = True) -> Bench:

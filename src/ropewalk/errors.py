@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 LISTED = 40  # names that a sentence holds: every policy and every setting of an item
 
@@ -36,6 +37,16 @@ class RopewalkError(Exception):
     """A mistake or mishap that a person can mend. `str(error)` is a sentence; `exit_code` is the shell's."""
 
     exit_code = 2
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travels between processes as its sentence and fields, whatever it was built from."""
+        return _again, (type(self), str(self)), dict(self.__dict__)
+
+
+def _again(kind: type[RopewalkError], sentence: str) -> RopewalkError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, sentence)
+    return error
 
 
 class ConfigError(RopewalkError):

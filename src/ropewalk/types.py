@@ -112,7 +112,12 @@ class Dataset:
 
 @runtime_checkable
 class Model(Protocol):
-    """Something that answers. A row's answer does not depend on the other rows, except within `contract.joint_by`."""
+    """Something that answers. A row's answer does not depend on the other rows, except within `contract.joint_by`.
+
+    It may also have `baseline()`, what to serve when it does not win, and `attach(store)`: weights and code of a release are frozen,
+    but live state that it names (an index, today's stock) advances by itself, in the store. Such a model answers a column `state` too,
+    which says what state a row's answer comes from; it stands in the event.
+    """
 
     def predict(self, requests: Columns) -> Columns:
         """[n] requests -> [n] answers, a row each, in the same order."""
@@ -131,6 +136,9 @@ class Job(Protocol):
     size: int
     threads: int
     folder: Path  # scratch that lives as long as the stage
+    store: (
+        Any  # where live state lies (a collection of texts); what a stage makes it returns, and the lifecycle keeps it
+    )
 
     def map(self, function: Callable[[Any, int], Any], items: Iterable[Any]) -> list[Any]:
         """[function(item, seed_i)] in order; function at module level, items picklable, seed_i = hash(seed, i)."""
@@ -309,8 +317,12 @@ class System(Generic[Config]):
     unit: str = "runs"  # the unit of `work`
     checks: Callable[[Config, Dataset], Sequence[Check]] = lambda _config, _dataset: ()
     commands: Mapping[str, Callable[..., int]] = field(default_factory=dict)
-    routes: Sequence[Any] = ()
-    upkeep: Sequence[Callable[..., None]] = ()
+    routes: Callable[[], Sequence[Any]] = (
+        tuple  # Starlette's; `request.app.state.service` lends them what /predict does
+    )
+    upkeep: Mapping[str, Callable[..., Mapping[str, Any]]] = field(
+        default_factory=dict
+    )  # name -> (model, store, job): what it did
     extras: tuple[str, ...] = ()  # the extras of the package that this system needs
 
 
@@ -322,6 +334,19 @@ class Bench:
     note: Callable[[str], None]  # tell a person one sentence, on the way
     write: Callable[[str | Path, bytes], None]  # a file, the whole of it or nothing
     show: Callable[[Mapping[str, Any], str], None]  # the result: for programs, and as a text for people
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a command of a system is lent beside its own options: settings, a job, and what the lane knows and does."""
+
+    config: Any
+    job: Job
+    events: Callable[[], pl.DataFrame]  # all that was answered, oldest first, with `truth` and `done` as far as known
+    write: Callable[[str | Path, bytes], None]  # a file, the whole of it or nothing
+    show: Callable[..., None]  # the result: figures by name, and how a person reads them if that is not a list of them
+    store: Callable[[], Any]  # for a command that keeps something: the store, made where there is none yet
+    model: Callable[[], Model]  # of the live release
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,10 @@ def add_common(sub: argparse.ArgumentParser) -> None:
     if sub.prog.split()[-1] not in WITHOUT_SYSTEM:
         group.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
         group.add_argument(
-            "--workers", type=int, default=1, metavar="N", help="processes for parallel parts (default: 1)"
+            "--workers",
+            default=1,
+            metavar="N",
+            help="processes for parallel parts, or Ray: ray, ray:N, ray:ADDRESS, ray://HOST:PORT (default: 1)",
         )
         group.add_argument("--threads", type=int, default=None, metavar="N", help="threads of one stage (default: 2)")
 

@@ -49,10 +49,15 @@ def _first_line(command: Callable[..., int]) -> str:
 
 def command_parser(system: str, name: str, command: Callable[..., int]) -> argparse.ArgumentParser:
     """The parser of a system's command. Its own options are its keyword arguments, each `Annotated` with its help and, where it is no
-    file, what stands for it; a second argument that is a Settings record gives an option a field, and one for a file of them."""
+    file, what stands for it; `Annotated` arguments before them are given by place. A second argument that is a Settings record gives an
+    option a field, and one for a file of them."""
     about = _first_line(command)
     made = Parser(f"ropewalk {system} {name}", description=about, formatter_class=Formatter)
     hints = typing.get_type_hints(command, include_extras=True)
+    for placed in _placed(command):
+        help_, *shown = hints[placed.name].__metadata__
+        optional: dict[str, Any] = {} if placed.default is placed.empty else {"nargs": "?", "default": placed.default}
+        made.add_argument(placed.name, metavar="".join(shown) or placed.name.upper(), help=help_, **optional)
     for own in _own(command):
         flag, (help_, *shown) = _flag(own.name), hints[own.name].__metadata__
         kind = hints[own.name].__origin__
@@ -110,11 +115,19 @@ def _own(command: Callable[..., int]) -> list[inspect.Parameter]:
     return [p for p in inspect.signature(command).parameters.values() if p.kind is p.KEYWORD_ONLY]
 
 
+def _placed(command: Callable[..., int]) -> list[inspect.Parameter]:
+    """The options that are given by place: `ropewalk search query "..."`."""
+    hints = typing.get_type_hints(command, include_extras=True)
+    before = [p for p in inspect.signature(command).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    return [p for p in before if typing.get_origin(hints.get(p.name)) is typing.Annotated]
+
+
 def _lent(command: Callable[..., int]) -> list[tuple[str, Any]]:
     """Names and types of what stands before the options."""
     hints = typing.get_type_hints(command)
+    placed = [p.name for p in _placed(command)]
     parameters = inspect.signature(command).parameters.values()
-    return [(p.name, hints.get(p.name)) for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    return [(p.name, hints.get(p.name)) for p in parameters if p.kind is not p.KEYWORD_ONLY and p.name not in placed]
 
 
 def _needs_no_store(command: Callable[..., int]) -> bool:
@@ -139,14 +152,14 @@ def _commanded(system: str, command: Callable[..., int], options: argparse.Names
         loaded = config.load(model, file=file, sets=sets, called=f"the {name}")
         named = {key: at for key, at in config.sources(loaded).items() if file and getattr(options, key) is None}
         given = [loaded.model_copy(update={key: _beside(file, address) for key, address in named.items()})]
-    own = {p.name: getattr(options, p.name) for p in _own(command)}
+    own = {p.name: getattr(options, p.name) for p in (*_placed(command), *_own(command))}
     if _needs_no_store(command):
         bench = api.bench(lambda body, text: put(options, body, text), options.seed, options.quiet)
         with catalogue.extras_of(system):
             return int(command(bench, *given, **own) or 0)
 
-    def show(found: Mapping[str, Any]) -> None:
-        put(options, found, printing.counts(found))
+    def show(found: Mapping[str, Any], text: str = "") -> None:
+        put(options, found, text or printing.counts(found))
 
     with catalogue.extras_of(system), api.desk(system, show, **configured(options)) as desk:
         return int(command(desk, *given, **own) or 0)

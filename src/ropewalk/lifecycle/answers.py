@@ -89,7 +89,7 @@ def serve(
         port=port,
         api_key=api_key,
         poll_s=poll_s,
-        routes=system.routes,
+        routes=system.routes(),
         on_ready=ready,
         ready_file=Path(ready_file) if ready_file is not None else None,
         stop=stop,

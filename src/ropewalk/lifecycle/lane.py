@@ -63,7 +63,7 @@ class Lane:
     store: Store
     console: Console = field(default_factory=Console)
     seed: int = 0
-    workers: int = 1
+    workers: int | str = 1  # what `map` runs on; see spine/compute/workers.py
     threads: int = max(1, min(2, os.cpu_count() or 1))
     actor: str = field(default_factory=lambda: os.environ.get("USER", ""))
 

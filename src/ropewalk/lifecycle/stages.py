@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from ropewalk import config as configs
@@ -169,7 +170,15 @@ def load_model(system: System[Any], lane: Lane, manifest: str) -> Model:
     with workspace(lane) as scratch:
         folder = scratch / "model"
         lane.store.get_tree(manifest, folder)
-        return system.load(folder)
+        return opened(system, lane, folder)
+
+
+def opened(system: System[Any], lane: Lane, folder: Path) -> Model:
+    """What a model saved, loaded; a model with live state (`attach`) is handed the store in which that lies."""
+    model = system.load(folder)
+    if hasattr(model, "attach"):
+        model.attach(lane.store)
+    return model
 
 
 def model_blobs(lane: Lane, manifest: str) -> tuple[str, ...]:

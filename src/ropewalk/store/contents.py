@@ -5,16 +5,20 @@ Who relies on them, and for how long, is store.py's business: here nobody knows 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from ropewalk.errors import CorruptError, MissingError
+from ropewalk.errors import CorruptError, MissingError, StoreError
 from ropewalk.store.blobs import CHUNK, Folder, Place, explain, temporary, write
 from ropewalk.types import Blob
 
 SMALL = 8 << 20  # bytes that a file may have to be read at once
+PART = 4 << 20  # bytes of an object asked for at once
+AT_ONCE = 4  # parts under way
 
 
 class Contents:
@@ -137,6 +141,70 @@ class Contents:
         pieces = (self._place.read(blob_key(hash), at, SMALL) or b"" for at in range(0, size, SMALL))
         half = self._stage(pieces, size, hash, self._place.where(blob_key(hash)))
         self._cache.put(_cache_key(hash), half, durable=False, absent=False)
+
+    def file(self, key: str) -> Path:
+        """A local file of a key that never changes: the place's own, or one of the cache. It is not hashed."""
+        if isinstance(self._place, Folder):
+            path = self._local / key
+            if not path.exists():
+                raise self._no_object(key)
+            return path
+        path = self._local / "cache" / key
+        if not path.exists():
+            self._fetch(key)
+        return path
+
+    def _fetch(self, key: str) -> None:
+        """Copy a key into the cache, in parts asked for at the same time; half a file is never seen there."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        size = self._place.size(key)
+        if size is None:
+            raise self._no_object(key)
+        half = temporary(self._local / "tmp")
+        try:
+            with open(half, "xb") as file, ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(lambda at: self._fetch_part(key, at, min(PART, size - at), file), range(0, size, PART)))
+                os.fchmod(file.fileno(), 0o444)
+            self._cache.put(f"cache/{key}", half, durable=True, absent=False)
+        except OSError as error:
+            raise explain(error, half, size) from error
+        finally:
+            half.unlink(missing_ok=True)
+
+    def _fetch_part(self, key: str, at: int, length: int, file: BinaryIO) -> None:
+        piece = self._place.read(key, at, length)
+        if piece is None:
+            raise self._no_object(key)
+        if len(piece) != length:
+            raise StoreError(
+                f"{self._place.where(key)} gave {len(piece):,} bytes from {at:,} on where {length:,} were expected: it was "
+                f"replaced or cut while it was read. Run the command again."
+            )
+        view = memoryview(piece)
+        while view:
+            written = os.pwrite(file.fileno(), view, at)
+            view, at = view[written:], at + written
+
+    @contextlib.contextmanager
+    def staged(self, source: Path) -> Iterator[Path]:
+        """A temporary copy of a file, which a place may move; removed in the end."""
+        half = temporary(self._local / "tmp")
+        try:
+            write(half, _chunks(source), durable=False)
+            yield half
+        except OSError as error:
+            raise explain(error, half, source.stat().st_size if source.exists() else 0) from error
+        finally:
+            half.unlink(missing_ok=True)
+
+    def forget_file(self, key: str) -> None:
+        """The key was removed from the place."""
+        if self._cache is not self._place:
+            self._cache.delete(f"cache/{key}")
+
+    def _no_object(self, key: str) -> MissingError:
+        return MissingError("object", key.removeprefix("objects/"), hint=f"It is not at {self._place.where(key)}.")
 
     def _missing(self, hash: str) -> MissingError:
         return MissingError("blob", hash, hint=f"It is not at {self._place.where(blob_key(hash))}.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from ropewalk.errors import StoreError
 from ropewalk.store import records as rows
 from ropewalk.store import sessions as work
-from ropewalk.store.blobs import Memory, Place
+from ropewalk.store.blobs import Memory, Place, explain, make_folder, temporary
 from ropewalk.store.contents import SMALL, Contents, hash_file
 from ropewalk.store.index import Index, Sql, index_id
 from ropewalk.store.records import Move, Record
@@ -45,12 +46,10 @@ class Store:
         self._registered = False
         self._mark = ""
 
-    def __reduce__(self) -> tuple[Callable[[str, str], Store], tuple[str, str]]:
-        from ropewalk.store import open_store
-
+    def __reduce__(self) -> tuple[Callable[[str, str, str], Store], tuple[str, str, str]]:
         if isinstance(self._place, Memory):
             raise StoreError("a store in memory cannot travel to another process; use a folder.")
-        return open_store, (self.url, self._index.url)
+        return _arrived, (self.url, self._index.url, socket.gethostname())
 
     def __repr__(self) -> str:
         return f"Store({self.url!r}, index={self._index.url!r})"
@@ -95,8 +94,7 @@ class Store:
 
     def read(self, hash: str, start: int, length: int) -> bytes:
         """A range of the bytes; shorter only at their end. A range is not hashed."""
-        if start < 0 or length < 0:
-            raise ValueError(f"a range starts at 0 or later and is not negative: {start}, {length}")
+        _range(start, length)
         self._touch(hash)
         return self._contents.read(hash, start, length)
 
@@ -145,16 +143,32 @@ class Store:
 
     # --- named objects -------------------------------------------------------------------------------------------
 
-    def put_object(self, key: str, data: bytes, durable: bool = True, if_absent: bool = False) -> bool:
-        """Replace the object `key` atomically. False: `if_absent` was asked for and it was there.
+    def put_object(self, key: str, data: bytes | Path, durable: bool = True, if_absent: bool = False) -> bool:
+        """Replace the object `key` atomically, by bytes or a file's. False: `if_absent` was asked for and it was there.
 
         Keys `checkpoints/<stage>` (and below) go with the first collection after the record `stage-<stage>` was kept. Those
         of stages that were never finished are the lifecycle's to give up.
         """
-        return self._place.put(_object(key), data, durable=durable, absent=if_absent)
+        if isinstance(data, bytes):
+            return self._place.put(_object(key), data, durable=durable, absent=if_absent)
+        with self._contents.staged(data) as half:
+            return self._place.put(_object(key), half, durable=durable, absent=if_absent)
 
     def get_object(self, key: str) -> bytes | None:
         return self._place.get(_object(key))
+
+    def read_object(self, key: str, start: int, length: int) -> bytes | None:
+        """A range of an object's bytes; shorter only at their end."""
+        _range(start, length)
+        return self._place.read(_object(key), start, length)
+
+    def object_file(self, key: str) -> Path:
+        """A local, read-only file of an object that never changes: the file itself, or a copy that appears whole."""
+        return self._contents.file(_object(key))
+
+    def object_size(self, key: str) -> int | None:
+        """Bytes."""
+        return self._place.size(_object(key))
 
     def object_time(self, key: str) -> float | None:
         """When the object was put, in seconds since 1970."""
@@ -169,6 +183,41 @@ class Store:
 
     def delete_object(self, key: str) -> None:
         self._place.delete(_object(key))
+        self._contents.forget_file(_object(key))
+
+    # --- local files ---------------------------------------------------------------------------------------------
+
+    def cache(self, name: str) -> Path:
+        """A local folder for what a system can make again; whatever is in it may be removed when nobody uses it."""
+        folder = self.local / "caches" / _object(name).removeprefix("objects/")
+        make_folder(folder)
+        return folder
+
+    def cached(self, name: str, make: Callable[[Path], None]) -> Path:
+        """The folder `name` below `caches/`, filled by `make` when it is not there. It appears whole, whoever makes it."""
+        final = self.local / "caches" / _object(name).removeprefix("objects/")
+        if not final.is_dir():
+            make_folder(final.parent)
+            with self.scratch() as half:
+                make(half)
+                keep_first(half, final)
+        return final
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A new local folder that is gone at the end of the block, or after this process's death by `gc`."""
+        import shutil
+
+        folder = temporary(self.local / "tmp")
+        make_folder(folder)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def forget_file(self, key: str) -> None:
+        """Remove the local copy of an object, if there is one beside the object itself."""
+        self._contents.forget_file(_object(key))
 
     # --- sessions ------------------------------------------------------------------------------------------------
 
@@ -345,3 +394,30 @@ def _object(key: str) -> str:
     if any(part in ("", ".", "..") for part in parts) or "\0" in key or "\\" in key:
         raise StoreError(f"{key!r} is no key of an object: use names separated by single slashes, as in 'a/b'.")
     return f"objects/{key}"
+
+
+def keep_first(half: Path, final: Path) -> None:
+    """Give a finished folder its name, unless somebody else's has it already."""
+    try:
+        os.rename(half, final)
+    except OSError as error:
+        if not final.is_dir():
+            raise explain(error, final) from error
+
+
+def _range(start: int, length: int) -> None:
+    if start < 0 or length < 0:
+        raise ValueError(f"a range starts at 0 or later and is not negative: {start}, {length}")
+
+
+def _arrived(url: str, index: str, host: str) -> Store:
+    """Open a store in another process. A folder or a SQLite file that is not here is on `host` only: none is made beside it."""
+    from ropewalk.store import open_store
+
+    for what, address, folder in (("store", url, Path(url)), ("index", index, Path(index).parent)):
+        if "://" not in address and not folder.is_dir():
+            raise StoreError(
+                f"the {what} in {folder} of {host} is not on {socket.gethostname()}. What several hosts share is on S3, or "
+                "in a folder that all of them mount at the same place, with an index in PostgreSQL."
+            )
+    return open_store(url, index)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ropewalk.spine.compute.workers import Workers, run, workers_of
 from ropewalk.store import Store
 
 SEEN_S = 1.0  # seconds after which a sign of life is written down
@@ -48,7 +49,7 @@ class Times:
 
 
 class StageJob:
-    """A Job in this process, or with `workers` processes for `map`. Used as a context manager by the lifecycle."""
+    """A Job in this process; `workers` do what `map` is given. Used as a context manager by the lifecycle."""
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class StageJob:
         key: str,
         *,
         seed: int = 0,
-        workers: int = 1,
+        workers: int | str | Workers = 1,
         threads: int = 2,
         on_progress: Callable[[str, float, float, str], None] = lambda *_: None,
         on_note: Callable[[str], None] = lambda _: None,
@@ -66,7 +67,8 @@ class StageJob:
         self.seed, self.rank, self.size, self.threads = seed, 0, 1, threads
         self.folder = store.local / "stages" / key
         self.resumed_from: int | None = None
-        self._store, self._workers = store, workers
+        self.store = store
+        self._store, self._workers = store, workers_of(workers)
         self._on_progress, self._on_note = on_progress, on_note
         self._file: int | None = None
         self._started = self._seen = time.time()
@@ -169,20 +171,12 @@ class StageJob:
     # -- workers --
 
     def map(self, function: Callable[[Any, int], Any], items: Iterable[Any]) -> list[Any]:
-        work = [(function, item, derive(self.seed, i)) for i, item in enumerate(items)]
-        if self._workers <= 1 or len(work) <= 1:
-            return [self._counted(i, len(work), _call(w)) for i, w in enumerate(work)]
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor
-
-        # Spawned, not forked: JAX and Polars hold threads, and a forked thread pool hangs.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(self._workers, len(work)), mp_context=context) as pool:
-            return [self._counted(i, len(work), r) for i, r in enumerate(pool.map(_call, work))]
-
-    def _counted(self, index: int, total: int, result: Any) -> Any:
-        self.progress(self.stage, index + 1, total, "tasks")
-        return result
+        tasks = [(function, item, derive(self.seed, i)) for i, item in enumerate(items)]
+        results: list[Any] = [None] * len(tasks)
+        for done, (index, result) in enumerate(run(self._workers, tasks, self.note), 1):
+            results[index] = result
+            self.progress(self.stage, done, len(tasks), "tasks")
+        return results
 
     # -- time --
 
@@ -214,8 +208,3 @@ class StageJob:
     def cpu_seconds(self) -> float:
         """CPU-seconds of this process since the stage began (children of `map` are not in it)."""
         return time.process_time() - self._cpu
-
-
-def _call(work: tuple[Callable[[Any, int], Any], Any, int]) -> Any:
-    function, item, seed = work
-    return function(item, seed)

@@ -12,6 +12,7 @@ A text file is read as text: only a contract knows that an item's code '00123' i
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,15 +83,19 @@ def package_file(address: str) -> Path:
 
 
 def fingerprint(address: str) -> str:
-    """Cheap to take, different when the data may be: path, size and time of change of every file; ETag on S3."""
+    """Cheap to take, different when the data may be: path, size and time of change of every file, whatever it holds; ETag on S3;
+    the version of the Python whose documentation `python:docs` is."""
     if address.startswith("made:"):
         return address
+    if address.startswith("python:"):
+        return f"{address} {sys.version}"
     if address.startswith("s3://"):
         from ropewalk.spine.data.remote import remote_fingerprint
 
         return remote_fingerprint(address)
     parts = []
-    for name in files(address):
+    folder = Path(address).expanduser()
+    for name in sorted(map(str, _inside(folder))) if folder.is_dir() else files(address):
         about = Path(name).stat()
         parts.append(f"{Path(name).absolute()} {about.st_size} {about.st_mtime_ns}")
     return "\n".join(parts)
@@ -140,7 +145,7 @@ def _scan(name: str, separator: str, encoding: str | None) -> pl.LazyFrame:
 
 
 def _folder(address: str, path: Path) -> list[str]:
-    inside = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith((".", "_")))
+    inside = sorted(_inside(path))
     tables = [p for p in inside if ending(p.name)]
     if not tables:
         what = f"; it has {', '.join(p.name for p in inside[:5])}" if inside else "; it is empty"
@@ -152,6 +157,10 @@ def _folder(address: str, path: Path) -> list[str]:
             [f"{address}: the folder mixes formats ({one}, {two}). Give a folder of one, or a pattern's own folder."]
         )
     return [str(p) for p in tables]
+
+
+def _inside(path: Path) -> list[Path]:
+    return [p for p in path.rglob("*") if p.is_file() and not p.name.startswith((".", "_"))]
 
 
 def _missing(address: str, path: Path) -> MissingError:

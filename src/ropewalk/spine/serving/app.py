@@ -12,7 +12,7 @@ import hmac
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -97,16 +97,27 @@ class App:
         if scope["type"] != "http" or scope["path"] != "/predict":
             await self._page(scope, receive, send)
             return
+        try:
+            status, body, headers = await self._counted(lambda start: self._answer(scope, receive, start))
+        except ConnectionError:
+            return  # the caller went away before the request was complete
+        await _send(send, status, body, headers)
+
+    async def ask(self, row: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and answer of a row, for the routes that a system brings: validated, answered, counted and kept as an event as
+        `/predict` does it. A refused row's answer is {"error": ..., "problems": [...]}."""
+        status, body, _ = await self._counted(lambda start: self._answer_body(_encoder.encode(row), start))
+        return status, msgspec.json.decode(body)
+
+    async def _counted(self, work: Callable[[float], Awaitable[Reply]]) -> Reply:
         start = time.perf_counter()
         self.in_work += 1
         try:
-            status, body, headers = await self._reply(scope, receive, start)
-        except ConnectionError:
-            return  # the caller went away before the request was complete
+            reply = await self._reply(work(start))
         finally:
             self.in_work -= 1
-        self.metrics.answered(status, time.perf_counter() - start)
-        await _send(send, status, body, headers)
+        self.metrics.answered(reply[0], time.perf_counter() - start)
+        return reply
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Any other path; what an orchestrator asks is free, the rest needs the key as well."""
@@ -115,10 +126,10 @@ class App:
         else:
             await self.pages(scope, receive, send)
 
-    async def _reply(self, scope: Scope, receive: Receive, start: float) -> Reply:
+    async def _reply(self, work: Awaitable[Reply]) -> Reply:
         """An answer, or the sentence why there is none."""
         try:
-            return await self._answer(scope, receive, start)
+            return await work
         except Refusal as refusal:
             return refusal.status, error_body(str(refusal)), refusal.headers
         except NotJsonError as error:
@@ -139,12 +150,18 @@ class App:
             raise Refusal(405, f"/predict takes POST, not {scope['method']}; GET /docs shows how.", (b"allow", b"POST"))
         if not self.allows(scope["headers"]):
             raise Refusal(401, *NO_KEY)
+        self._check_room()
+        return await self._answer_body(await self._body(receive, start + self.limits.seconds), start)
+
+    def _check_room(self) -> None:
         if self.served is None:
             raise Refusal(503, self.unready(), RETRY)
         if self.in_work > self.limits.at_once:
             raise Refusal(503, f"{self.limits.at_once} requests are in work already; try again in a second.", RETRY)
+
+    async def _answer_body(self, body: bytes, start: float) -> Reply:
+        self._check_room()
         deadline = start + self.limits.seconds
-        body = await self._body(receive, deadline)
         rows, single = self.requests.decode(body)
         if len(rows) > self.limits.rows:
             raise Refusal(
@@ -152,6 +169,7 @@ class App:
             )
         if not rows:
             return 200, b"[]", []
+        assert self.served is not None
         served, caller = self.served
         found = await self._together.answer(served.model, caller, rows, deadline)
         if time.perf_counter() > deadline:
@@ -171,7 +189,7 @@ class App:
                 event_id = os.urandom(12).hex()
             else:
                 row.event_id = msgspec.UNSET
-            line = Line(event_id, at, served.release_id, row, answer, latency_s, served.state)
+            line = Line(event_id, at, served.release_id, row, answer, latency_s, answer.get("state") or served.state)
             lines.append(_encoder.encode(line))
             answers.append({"event_id": event_id, "release": served.release_id, **answer})
         try:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from ropewalk.errors import RequestError
@@ -55,6 +55,12 @@ class Doubler:
         raise NotImplementedError
 
 
+async def double(request):
+    """A route of the system: its own words around the service's answer."""
+    status, answer = await request.app.state.service.ask({"x": (await request.json())["number"]})
+    return JSONResponse({"twice": answer["y"]} if status == 200 else answer, status)
+
+
 def stored(events):
     """As a store would read them back."""
     return msgspec.json.decode(msgspec.json.encode(events))
@@ -67,7 +73,7 @@ class Service:
         self.events, self.model = [], Doubler()
         self.journal = Journal(folder, lambda batch: self.events.extend(stored(batch)), seal_s=0.01)
         self.app = App(Requests(CONTRACT), Answers(ANSWERS), self.journal, Limits(**limits), key)
-        routes = [Route("/hello", lambda _: PlainTextResponse("hello"))]
+        routes = [Route("/hello", lambda _: PlainTextResponse("hello")), Route("/double", double, methods=["POST"])]
         self.app.pages = pages(self.app, openapi("toy", CONTRACT, ANSWERS), docs_page("toy", CONTRACT, ANSWERS), routes)
         self.app.take(Served("r1", self.model, "s1"), Caller())
 
@@ -364,3 +370,32 @@ def test_the_page_needs_no_network_and_shows_every_field(service):
 
 def test_the_routes_of_a_system_are_served_beside(service):
     assert service.ask("GET", "/hello").text == "hello"
+
+
+def test_a_route_can_ask_as_predict_does_and_its_answer_is_an_event(service):
+    assert service.ask("POST", "/double", json={"number": 4}).json() == {"twice": 8.0}
+    refused = service.ask("POST", "/double", json={"number": 4000})
+    assert refused.status_code == 422
+    assert "x" in refused.json()["error"]
+    assert service.journal.close()
+    assert [event["request"]["x"] for event in service.events] == [4.0]
+
+
+def test_the_state_that_an_answer_was_read_from_stands_in_its_event(tmp_path):
+    """Live state advances between two answers of one release; each event names its own."""
+
+    class Advancing:
+        number = 0
+
+        def predict(self, requests):
+            self.number += 1
+            return {"y": requests["x"], "state": np.full(len(requests["x"]), f"manifest {self.number}", object)}
+
+    answers = Contract((Column("y", "float", "the same"), Column("state", "str", "manifest that was read")))
+    events = []
+    journal = Journal(tmp_path, lambda batch: events.extend(stored(batch)), seal_s=0.01)
+    app = App(Requests(Contract((Column("x", "float", "a number"),))), Answers(answers), journal, Limits())
+    app.take(Served("r1", Advancing(), "none"), Caller())
+    assert [asyncio.run(app.ask({"x": 1}))[1]["state"] for _ in range(2)] == ["manifest 1", "manifest 2"]
+    assert journal.close()
+    assert [event["state"] for event in events] == ["manifest 1", "manifest 2"]

@@ -123,9 +123,9 @@ def _answer(
     answers.check(columns, len(ids))
     if events is not None:
         latency, at = (time.perf_counter() - start) / len(ids), datetime.now(UTC)
-        shared = {"at": at, "release": release, "latency_s": latency, "state": "", "schema": 1}
+        shared = {"at": at, "release": release, "latency_s": latency, "schema": 1}
         said = zip(ids, chunk.rows, answers.rows(columns, len(ids)), strict=True)
-        events([{"id": i, "request": row, "answer": answer, **shared} for i, row, answer in said])
+        events([{"id": i, "request": r, "answer": a, "state": a.get("state", ""), **shared} for i, r, a in said])
     return ids, columns
 
 

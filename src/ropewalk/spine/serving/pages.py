@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -13,6 +14,15 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ropewalk.spine.serving.app import App, error_body
+from ropewalk.types import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a route of a system finds as `request.app.state.service`."""
+
+    ask: Callable[[Mapping[str, Any]], Awaitable[tuple[int, dict[str, Any]]]]  # a row -> status, answer; as /predict
+    model: Callable[[], Model | None]  # that of the live release, once it is loaded
 
 
 def pages(app: App, openapi: Mapping[str, Any], docs: str, routes: Sequence[BaseRoute] = ()) -> Starlette:
@@ -37,11 +47,20 @@ def pages(app: App, openapi: Mapping[str, Any], docs: str, routes: Sequence[Base
     async def page(_request: Request) -> Response:
         return HTMLResponse(docs)
 
+    async def ask(row: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        return await app.ask(row)
+
+    def model() -> Model | None:
+        return app.served[0].model if app.served else None
+
     ours = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/openapi.json": described, "/docs": page}
-    return Starlette(
+    brought = [str(route.path) for route in routes if isinstance(route, Route)]
+    site = Starlette(
         routes=[*(Route(path, endpoint, methods=["GET"]) for path, endpoint in ours.items()), *routes],
-        exception_handlers={HTTPException: _refused(list(ours)), Exception: _failed},
+        exception_handlers={HTTPException: _refused([*ours, *brought]), Exception: _failed},
     )
+    site.state.service = Service(ask, model)
+    return site
 
 
 def _refused(paths: Sequence[str]) -> Callable[[Request, Exception], Response]:

@@ -1,0 +1,124 @@
+"""Documents -> segments of a collection, in parallel where there are workers, the same segments however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ropewalk.systems.search import encoders
+from ropewalk.systems.search.index.collection import Collection
+from ropewalk.systems.search.index.layout import Field, Layout
+from ropewalk.systems.search.index.manifest import SegmentInfo
+from ropewalk.types import Job
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+    from ropewalk.store import Store
+
+SEGMENT = 50_000  # documents that are built at once: 77 MB of vectors on the way
+TEXTS = ("title", "text")
+OWN = ("id", "title", "text", "language", "source", "licence", "time", "origin")
+FEW = 0.5  # of its values that a keyword may have different ones; a text says something else each time
+SHORT = 60  # characters of a keyword, on average
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Documents that become one segment, and where it goes."""
+
+    store: Store
+    collection: str
+    encoder: encoders.Named | None
+    frame: pl.DataFrame
+
+
+def build(
+    collection: Collection, frames: Iterable[pl.DataFrame], encoder: encoders.Named | None, job: Job
+) -> list[SegmentInfo]:
+    """Segments of all documents, put but not committed, in the order of the documents."""
+    pieces = (Piece(collection.store, collection.name, encoder, frame) for frame in evenly(frames))
+    found: list[SegmentInfo] = job.map(build_piece, pieces)
+    return found
+
+
+def build_piece(piece: Piece, _seed: int = 0) -> SegmentInfo:
+    rows = [plain(row) for row in piece.frame.to_dicts()]
+    vectors = encoded(piece.encoder, rows, piece.store) if piece.encoder else None
+    return Collection(piece.store, piece.collection).put_segment(rows, vectors)
+
+
+def evenly(frames: Iterable[pl.DataFrame], size: int = SEGMENT) -> Iterator[pl.DataFrame]:
+    """The same rows in frames of `size`, the last one shorter, wherever the given ones were cut."""
+    import polars as pl
+
+    held: list[pl.DataFrame] = []
+    count = 0
+    for frame in frames:
+        for part in frame.iter_slices(size):
+            held.append(part)
+            count += part.height
+            if count >= size:
+                whole = pl.concat(held)
+                yield whole.head(size)
+                held, count = [whole.slice(size)], count - size
+    if count:
+        yield pl.concat(held)
+
+
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A document without what it does not say."""
+    return {name: value for name, value in row.items() if value is not None and value != ""}
+
+
+def encoded(named: encoders.Named, rows: Sequence[Mapping[str, Any]], store: Store) -> np.ndarray:
+    """The vectors of documents."""
+    encode = encoders.lazily(named, store.cache("encoders"))
+    assert encode is not None
+    return encode([readable(row) for row in rows])
+
+
+def readable(document: Mapping[str, Any]) -> str:
+    """What the encoder reads of a document: title and text."""
+    return " ".join(str(document[name]) for name in TEXTS if document.get(name))
+
+
+def layout_of(frame: pl.DataFrame, fields: Mapping[str, str], weights: Mapping[str, float], **more: Any) -> Layout:
+    """The layout of documents like these. `fields`: kinds of columns by name; others are read off the columns' types."""
+    texts = [
+        Field(name, "text", weights.get(name, 1.0)) for name in TEXTS if name in frame.columns and filled(frame[name])
+    ]
+    others = [
+        Field(name, kind, weights.get(name, 1.0))  # type: ignore[arg-type]
+        for name in (*frame.columns, *(f for f in fields if f not in frame.columns))
+        if name not in TEXTS and (kind := fields.get(name) or (guessed(frame[name]) if name not in OWN else ""))
+    ]
+    return Layout(tuple(texts + others), **more)
+
+
+def filled(column: pl.Series) -> bool:
+    return column.drop_nulls().len() > 0
+
+
+def guessed(column: pl.Series) -> str:
+    """The kind of field that a column's values look like; '' for what cannot be one."""
+    import polars as pl
+
+    if column.dtype == pl.Boolean:
+        return "bool"
+    if column.dtype.is_integer():
+        return "int"
+    if column.dtype.is_float():
+        return "float"
+    if column.dtype.is_temporal():
+        return "date"
+    if column.dtype == pl.List(pl.String):
+        return "keyword"
+    if column.dtype != pl.String or not filled(column):
+        return ""
+    known = column.drop_nulls()
+    mean = known.str.len_chars().mean()
+    few = known.n_unique() <= max(20, FEW * known.len())
+    return "keyword" if few and isinstance(mean, (int, float)) and mean <= SHORT else "text"

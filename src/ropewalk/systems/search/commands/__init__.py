@@ -1,0 +1,99 @@
+"""Commands beyond the verbs: `ropewalk search index DOCS --into COLLECTION`, `query "..."`, and the rest.
+
+They work on collections of the store, with or without a release: a collection names its own fields, languages and encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from ropewalk.types import Desk
+
+DOCS = "file, folder, archive, s3://... or - (standard input) of HTML, Markdown, text, JSONL, CSV, Parquet, PDF, WARC"
+WHICH = "collection; without it that of the live release, or the only one there is"
+
+
+def index(
+    desk: Desk, docs: Annotated[str, DOCS, "DOCS"], *, into: Annotated[str, "name of the new collection", "COLLECTION"]
+) -> int:
+    """Makes a collection of documents: fields, language and encoder as the settings say (--set fields='{brand: keyword}')."""
+    from ropewalk.systems.search.commands.write import index
+
+    return index(desk, docs, into)
+
+
+def add(desk: Desk, docs: Annotated[str, DOCS, "DOCS"], *, into: Annotated[str, WHICH, "COLLECTION"] = "") -> int:
+    """Adds documents to a collection, in place of those with the same ids."""
+    from ropewalk.systems.search.commands.write import add
+
+    return add(desk, docs, into)
+
+
+def delete(
+    desk: Desk,
+    ids: Annotated[str, "ids with commas between them, or @FILE with one a line", "IDS"],
+    *,
+    collection: Annotated[str, WHICH, "COLLECTION"] = "",
+) -> int:
+    """Deletes documents by id."""
+    from ropewalk.systems.search.commands.write import delete
+
+    return delete(desk, ids, collection)
+
+
+def query(
+    desk: Desk,
+    words: Annotated[str, 'words, "a phrase", -without, field:word, begin*', "QUERY"],
+    *,
+    collection: Annotated[str, WHICH, "COLLECTION"] = "",
+    top: Annotated[int, "hits wanted (default: 10)", "N"] = 10,
+    where: Annotated[str, 'filter as JSON: {"brand": ["HP"], "price": {"lt": 20}}', "JSON"] = "",
+    facets: Annotated[str, "fields to count, with commas", "FIELDS"] = "",
+    legs: Annotated[str, "hybrid, terms or dense (default: hybrid)", "LEGS"] = "hybrid",
+    manifest: Annotated[int, "search as of this manifest", "N"] = 0,
+    explain: Annotated[bool, "show how each hit got its score"] = False,
+) -> int:
+    """Finds documents."""
+    from ropewalk.systems.search.commands.read import query
+
+    return query(desk, words, collection, top, where, facets, legs, manifest, explain)
+
+
+def ask(
+    desk: Desk,
+    question: Annotated[str, "a question", "QUESTION"],
+    *,
+    collection: Annotated[str, WHICH, "COLLECTION"] = "",
+    where: Annotated[str, "filter as JSON", "JSON"] = "",
+) -> int:
+    """Answers a question in the words of its sources, or says that it cannot."""
+    from ropewalk.systems.search.commands.read import ask
+
+    return ask(desk, question, collection, where)
+
+
+def collections(desk: Desk) -> int:
+    """Lists the collections of the store."""
+    from ropewalk.systems.search.commands.read import collections
+
+    return collections(desk)
+
+
+def evaluate(
+    desk: Desk,
+    *,
+    docs: Annotated[str, DOCS],
+    queries: Annotated[str, "queries: id, a tab, the text"],
+    qrels: Annotated[str, "labels: query 0 document label"],
+) -> int:
+    """Measures terms, meaning, their fusion and the reranker on a collection with labels."""
+    from ropewalk.systems.search.commands.evaluate import evaluate
+
+    return evaluate(desk, docs, queries, qrels)
+
+
+COMMANDS: dict[str, Callable[..., int]] = {
+    "index": index, "add": add, "delete": delete, "query": query, "ask": ask, "collections": collections,
+    "evaluate": evaluate,
+}  # fmt: skip

@@ -1,0 +1,97 @@
+"""query, ask, collections: what only reads."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ropewalk.systems.search.commands import which
+from ropewalk.systems.search.contract import REQUEST
+from ropewalk.systems.search.index.collection import Collection, names
+from ropewalk.systems.search.service import shown
+from ropewalk.types import Desk
+
+BOLD = ("\x1b[1m", "\x1b[0m")
+
+
+def query(
+    desk: Desk, words: str, collection: str, top: int, where: str, facets: str, legs: str, manifest: int, explain: bool
+) -> int:
+    model = which.model(desk, collection)
+    row = asked(query=words, k=top, where=where, facets=facets, legs=legs)
+    found = answered(model, row)
+    desk.show(found, _listed(found))
+    return 0
+
+
+def ask(desk: Desk, question: str, collection: str, where: str) -> int:
+    model = which.model(desk, collection)
+    found = answered(model, asked(query=question, task="ask", where=where))
+    desk.show(found, _told(found))
+    return 0
+
+
+def collections(desk: Desk) -> int:
+    found = {}
+    for name in names(desk.job.store):
+        manifest = Collection(desk.job.store, name).manifest()
+        found[name] = {
+            "documents": manifest.live,
+            "manifest": manifest.number,
+            "bytes": sum(s.bytes for s in manifest.segments),
+        }
+    lines = [
+        f"{name}: {b['documents']:,} documents, {b['bytes'] / 1e6:,.1f} MB, manifest {b['manifest']}"
+        for name, b in found.items()
+    ]
+    desk.show(found, "\n".join(lines) or "there is no collection yet: ropewalk search index DOCS --into NAME")
+    return 0
+
+
+def asked(**given: Any) -> dict[str, Any]:
+    """A row of the contract."""
+    return {**{column.name: column.default for column in REQUEST.columns}, **given}
+
+
+def answered(model: Any, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The model's answer to one row, dressed for people."""
+    answers = model.predict({name: np.array([value], object) for name, value in row.items()})
+    answer = {name: values.tolist()[0] for name, values in answers.items()}
+    return shown.answer(model, row, {"event_id": "", "release": "", **answer})
+
+
+def _listed(found: Mapping[str, Any]) -> str:
+    lines = [f"understood as: {found['corrected']}"] if found["corrected"] else []
+    for number, hit in enumerate(found["hits"], 1):
+        fields = "".join(f"  {name}: {value}" for name, value in hit["fields"].items())
+        lines += [
+            f"{number:3}  {hit['title'] or hit['id']}",
+            f"     {_marked(hit['snippet'])}",
+            f"     {hit['id']}  {hit['score']:.4f}{fields}",
+        ]
+    for name, values in found["facets"].items():
+        shown_ = ", ".join(f"{v} ({n:,})" for v, n in values) if isinstance(values, list) else json.dumps(values)
+        lines.append(f"{name}: {shown_}")
+    return "\n".join([*lines, f"{found['total']:,} documents, {found['state']}"])
+
+
+def _told(found: Mapping[str, Any]) -> str:
+    if not found["answer"]:
+        return "no passage answers this surely enough; the nearest documents:\n" + _listed(found)
+    lines = [f"{found['answer']}  ({found['confidence']:.0%} sure)"]
+    lines += [
+        f"  {_marked(one['parts'])}\n  {one['id']}, characters {one['start']} to {one['end']}"
+        for one in found["evidence"]
+    ]
+    return "\n".join(lines)
+
+
+def _marked(pieces: Sequence[Mapping[str, Any]]) -> str:
+    """The pieces on one line; on a terminal the marked ones are bold."""
+    on, off = BOLD if sys.stdout.isatty() else ("", "")
+    text = "".join(f"{on}{p['text']}{off}" if p["mark"] else str(p["text"]) for p in pieces)
+    return " ".join(text.split())

@@ -1,0 +1,46 @@
+"""What is asked and what is answered: a row each, whether it comes by `/predict`, `/search`, `/ask`, the page, a file or Python.
+
+Lists and objects travel as JSON in a string, so that a row stays flat: files of requests are tables.
+"""
+
+from __future__ import annotations
+
+from ropewalk.types import Column, Contract
+
+TASKS = ("search", "ask", "suggest", "feedback")
+LEGS = ("hybrid", "terms", "dense")
+MOST_HITS = 1_000
+
+REQUEST = Contract(
+    (
+        Column("query", "str", "words, \"a phrase\", -without, field:word, begin*; for ask: a question", required=False, default=""),
+        Column("task", "str", "search: hits; ask: an answer with its sources; suggest: words that complete the query; "
+               "feedback: what a person thought of a hit", required=False, default="search", choices=TASKS),
+        Column("k", "int", "hits wanted", low=1, high=MOST_HITS, required=False, default=10),
+        Column("legs", "str", "hybrid: terms and meaning; terms: BM25 alone; dense: meaning alone", required=False, default="hybrid",
+               choices=LEGS),
+        Column("where", "str", 'filter as JSON: {"brand": ["HP"], "price": {"gte": 10, "lt": 20}}', required=False, default=""),
+        Column("facets", "str", "fields to count, with commas: brand,price", required=False, default=""),
+        Column("language", "str", "ISO 639-1 of the query; empty: the collection's", required=False, default=""),
+        Column("caller", "str", "token of who asks; decides what may be seen where the collection is bound to callers", required=False, default=""),
+        Column("about", "str", "feedback: event_id of the answer", required=False, default=""),
+        Column("document", "str", "feedback: id of the hit", required=False, default=""),
+        Column("thumb", "int", "feedback: 1 up, -1 down", low=-1, high=1, required=False, default=0),
+    )
+)  # fmt: skip
+
+ANSWER = Contract(
+    (
+        Column("state", "str", "collection and number of the manifest that was read"),
+        Column("hits", "int", "how many hits are listed", low=0),
+        Column("total", "int", "documents that match", low=0),
+        Column("ids", "str", "ids of the hits, best first, a JSON list"),
+        Column("scores", "str", "their scores, a JSON list"),
+        Column("facets", "str", "counts by field and value, a JSON object"),
+        Column("suggestions", "str", "words that complete the query, a JSON list"),
+        Column("corrected", "str", "the query as it was understood, where a word was mistyped; else empty"),
+        Column("answer", "str", "the answer in the source's words; empty: none is sure enough"),
+        Column("confidence", "float", "chance that the answer is right", low=0, high=1),
+        Column("evidence", "str", "sources of the answer: document, start, end, sentence, score; a JSON list"),
+    )
+)

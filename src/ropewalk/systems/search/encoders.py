@@ -1,0 +1,80 @@
+"""Encoders by name: the one of a release is pinned by the hash of its weights, and made when the first query needs it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ropewalk.errors import CorruptError
+from ropewalk.types import Job
+
+Encode = Callable[[Sequence[str]], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Which encoder: `minilm`, or the folder of another one; its precision; the hash that it had when the release was made."""
+
+    name: str
+    precision: str
+    hash: str
+    dims: int
+
+    def __str__(self) -> str:
+        """As a layout names it: minilm/int8/384/<hash>."""
+        return f"{self.name}/{self.precision}/{self.dims}/{self.hash}"
+
+
+def parse(text: str | None) -> Named | None:
+    """The encoder that a layout names."""
+    if text is None:
+        return None
+    name, precision, dims, hash = text.rsplit("/", 3)
+    return Named(name, precision, hash, int(dims))
+
+
+def make(name: str, precision: str = "int8", cache: Path | None = None, threads: int = 1) -> Any:
+    """The encoder of a name."""
+    from ropewalk.systems.search.encode import from_folder, minilm
+
+    if name == "minilm":
+        return minilm(precision=precision, cache=cache, threads=threads)  # type: ignore[arg-type]
+    return from_folder(name)
+
+
+def named(config: Any, job: Job) -> Named | None:
+    """The encoder that a configuration wants, made once to learn its hash."""
+    if config.encoder == "none":
+        return None
+    made = make(config.encoder, config.precision, job.store.cache("encoders"))
+    return Named(config.encoder, config.precision, made.hash, made.dims)
+
+
+def of_layout(encoder: Named | None) -> dict[str, Any]:
+    """What a layout says of its encoder."""
+    return {"encoder": str(encoder), "dims": encoder.dims} if encoder else {}
+
+
+def lazily(wanted: Named | None, cache: Path | None = None) -> Encode | None:
+    """A function that makes the encoder at its first call, and refuses one with other weights than the release was made with."""
+    if wanted is None:
+        return None
+    held: list[Any] = []
+    lock = threading.Lock()
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        with lock:
+            if not held:
+                made = make(wanted.name, wanted.precision, cache)
+                if made.hash != wanted.hash:
+                    raise CorruptError(f"encoder {wanted.hash[:16]}", wanted.name, made.hash)
+                held.append(made)
+        vectors: np.ndarray = held[0].encode(texts)
+        return vectors
+
+    return encode

@@ -1,0 +1,270 @@
+"""What a query promises: filters that no leg forgets, words as they were meant, counts that agree with hits."""
+
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ropewalk.errors import RequestError
+from ropewalk.store import open_store
+from ropewalk.systems.search.retrieve import callers, filtered, filters, masks, words
+from ropewalk.systems.search.retrieve.engine import Wanted
+from ropewalk.systems.search.retrieve.filters import Between, Every, No, OneOf, Some
+from ropewalk.systems.search.retrieve.shop import engine, shop
+from ropewalk.systems.search.retrieve.suggest import suggest
+
+
+@pytest.fixture(scope="module")
+def asked():
+    with open_store("memory://") as store:
+        yield engine(shop(store))
+
+
+def ids(asked, query, **more):
+    return asked.snapshot.ids(asked.search(Wanted(query, **more)).rows)
+
+
+def where(asked, body):
+    return filters.read(body, asked.kinds)
+
+
+# -- the query language --
+
+
+def test_a_query_is_read_in_parts():
+    assert words.parse('red "running shoes" -leather +new title:hiking trek*', ("title",)) == (
+        words.Clause("red"),
+        words.Clause("running shoes", phrase=True),
+        words.Clause("leather", "not"),
+        words.Clause("new", "must"),
+        words.Clause("hiking", field="title"),
+        words.Clause("trek", prefix=True),
+    )
+
+
+def test_a_colon_after_no_field_is_a_word():
+    assert words.parse("ratio 16:9", ("title",))[1] == words.Clause("16:9")
+
+
+@given(st.text(max_size=40))
+def test_nothing_that_is_typed_is_an_error(text):
+    for clause in words.parse(text, ("title",)):
+        assert any(c.isalnum() for c in clause.text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(alphabet='ab"*+-: ~^()[]{}\\/é中', max_size=20))
+def test_nothing_that_is_typed_breaks_a_search(asked, text):
+    found = asked.search(Wanted(text))
+    assert len(found.rows) == len(found.scores) <= 10
+
+
+def test_the_words_of_a_phrase_stand_in_order(asked):
+    assert ids(asked, '"running shoes"', legs="terms") == ["1"]
+    assert set(ids(asked, "running shoes", legs="terms")) == {"1", "2", "5"}
+
+
+def test_signs_bind_both_legs(asked):
+    for legs in ("terms", "dense", "hybrid"):
+        assert "2" not in ids(asked, "shoes -leather", legs=legs)
+        assert set(ids(asked, "red +waterproof", legs=legs)) == {"3", "4"}
+
+
+def test_a_field_before_a_colon_is_the_only_one_searched(asked):
+    assert ids(asked, "title:running", legs="terms") == ["1"]
+
+
+def test_a_prefix_stands_for_the_words_that_begin_so(asked):
+    assert set(ids(asked, "water*", legs="terms")) == {"3", "4"}
+
+
+def test_a_mistyped_word_is_mended_and_said(asked):
+    found = asked.search(Wanted("watreproof", legs="terms"))
+    assert set(asked.snapshot.ids(found.rows)) == {"3", "4"}
+    assert found.corrected == "waterproof"
+    assert ids(asked, "watreproof", legs="terms", typos=False) == []
+
+
+def test_a_known_word_is_never_mended(asked):
+    assert asked.search(Wanted("boots", legs="terms")).corrected == ""
+
+
+def test_a_synonym_finds_what_the_word_does_not():
+    with open_store("memory://") as store:
+        made = engine(shop(store), synonyms={"footwear": ["shoes", "boots"]})
+        assert set(ids(made, "footwear", legs="terms")) == {"1", "2", "3"}
+
+
+# -- filters --
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"brand": "Alder"}, {"1", "3"}),
+        ({"brand": ["Alder", "Cedar"]}, {"1", "3", "4", "5"}),
+        ({"tags": "red"}, {"1"}),
+        ({"stock": 3}, {"1", "5"}),
+        ({"stock": {"gte": 3, "lt": 12}}, {"1", "5"}),
+        ({"price": {"gt": 79.5}}, {"2", "3"}),
+        ({"price": 60.0}, {"4"}),
+        ({"sold": {"lt": "2024-02-01"}}, {"1", "3"}),
+        ({"sold": "2024-02-10T13:00:00+01:00"}, {"2"}),
+        ({"new": True}, {"1"}),
+        ({"brand": {"not": "Alder"}}, {"2", "4", "5"}),
+        ({"stock": {"not": {"gte": 1}}}, {"2", "4"}),
+        ({"any": [{"brand": "Birch"}, {"stock": 12}]}, {"2", "3"}),
+        ({"all": [{"brand": "Alder"}, {"new": False}]}, {"3"}),
+        ({"brand": "Alder", "new": True}, {"1"}),
+        ({"not": {"brand": ["Alder", "Birch"]}}, {"4", "5"}),
+        ({"brand": []}, set()),
+        ({"any": []}, set()),
+        ({"brand": "nobody's"}, set()),
+    ],
+)
+def test_a_filter_holds_in_every_leg_and_count(asked, body, expected):
+    wanted = where(asked, body)
+    assert set(asked.snapshot.ids(np.flatnonzero(asked.seen(wanted)))) == expected
+    for legs in ("terms", "dense", "hybrid"):
+        found = asked.search(Wanted("running waterproof shoes", where=wanted, legs=legs, facets=("brand",)))
+        assert set(asked.snapshot.ids(found.rows)) <= expected
+        assert sum(n for _, n in found.facets.get("brand", [])) == found.total <= len(expected)
+
+
+values = {
+    "brand": st.sampled_from(["Alder", "Birch", "Cedar", "none"]),
+    "tags": st.sampled_from(["shoe", "red", "boot"]),
+    "stock": st.integers(-1, 13),
+    "price": st.sampled_from([60.0, 79.5, 100.0, 120.0]),
+    "sold": st.datetimes(datetime(2023, 1, 1), datetime(2024, 12, 31)).map(lambda d: d.replace(microsecond=0, tzinfo=UTC)),
+    "new": st.booleans(),
+}
+
+
+def one_of(name):
+    return st.lists(values[name], max_size=3).map(lambda v: OneOf(name, tuple(v)))
+
+
+def between(name):
+    ends = st.none() | values[name]
+    return st.builds(Between, st.just(name), ends, ends, st.booleans(), st.booleans()).map(
+        lambda b: Between(b.field, b.low, b.high, b.with_low or b.low is None, b.with_high or b.high is None)
+    )
+
+
+leaves = st.sampled_from(sorted(values)).flatmap(one_of) | st.sampled_from(["stock", "price", "sold"]).flatmap(between)
+trees = st.recursive(
+    leaves,
+    lambda inner: st.builds(No, inner)
+    | st.lists(inner, max_size=3).map(lambda p: Every(tuple(p)))
+    | st.lists(inner, max_size=3).map(lambda p: Some(tuple(p))),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(trees)
+def test_the_mask_and_the_query_of_a_filter_are_the_same_documents(asked, tree):
+    query = filtered.as_query(tree, asked.snapshot.index.schema, asked.kinds)
+    rows, scores = asked.snapshot.terms(query, 100)
+    assert sorted(rows.tolist()) == np.flatnonzero(masks.mask(tree, asked.snapshot, asked.kinds)).tolist()
+    assert not scores.any()
+
+
+def test_a_filter_changes_no_score(asked):
+    free = dict(zip(ids(asked, "running shoes", legs="terms"), asked.search(Wanted("running shoes", legs="terms")).scores, strict=True))
+    wanted = where(asked, {"brand": "Alder"})
+    kept = asked.search(Wanted("running shoes", legs="terms", where=wanted))
+    assert kept.scores[0] == free["1"]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("{", "not JSON"),
+        ("[1]", "no condition"),
+        ('{"brnd": "x"}', "Did you mean 'brand'"),
+        ('{"stock": "three"}', "'stock' holds a whole number"),
+        ('{"stock": 1.5}', "'stock' holds a whole number"),
+        ('{"price": {"gte": "dear"}}', "'price' holds a finite number"),
+        ('{"price": {"from": 1}}', "a range has gte, gt, lte, lt"),
+        ('{"price": {"gte": 1, "gt": 2}}', "one lower and one upper"),
+        ('{"brand": {"gte": "A"}}', "a keyword has no range"),
+        ('{"sold": "tomorrow"}', "'sold' holds a date"),
+        ('{"any": {"brand": "x"}}', "takes a list"),
+        ('{"new": 1}', "'new' holds true or false"),
+    ],
+)
+def test_a_wrong_filter_gets_a_sentence(asked, body, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        where(asked, body)
+
+
+def test_a_filter_is_not_nested_without_end(asked):
+    with pytest.raises(RequestError, match="deep"):
+        where(asked, json.loads('{"not": ' * 50 + '{"brand": "x"}' + "}" * 50))
+
+
+# -- facets --
+
+
+def test_facets_count_what_matches_the_most_frequent_first(asked):
+    found = asked.search(Wanted("shoes running", legs="terms", facets=("brand", "new", "stock", "price")))
+    assert found.total == 3
+    assert found.facets["brand"] == [["Alder", 1], ["Birch", 1], ["Cedar", 1]]
+    assert found.facets["new"] == [[False, 1], [True, 1]]
+    assert found.facets["stock"] == [[3, 2], [0, 1]]
+    assert found.facets["price"] == {"min": 79.5, "max": 120.0, "documents": 2}
+
+
+def test_what_is_deleted_is_nowhere():
+    with open_store("memory://") as store:
+        collection = shop(store)
+        collection.write([], deletes=["1"])
+        made = engine(collection)
+        for legs in ("terms", "dense", "hybrid"):
+            found = made.search(Wanted("running shoes", legs=legs, facets=("brand",)))
+            assert "1" not in made.snapshot.ids(found.rows)
+            assert "Alder" not in dict(found.facets["brand"]) or legs != "terms"
+        assert suggest(made, "roa", None) == []
+
+
+# -- suggestions --
+
+
+def test_a_suggestion_completes_the_last_word_from_what_is_found(asked):
+    assert suggest(asked, "run", None)[0] == "running"
+    assert suggest(asked, "waterproof ja", None) == ["waterproof jacket"]
+    assert suggest(asked, "shoes ", None) == suggest(asked, "", None) == []
+
+
+# -- callers --
+
+BOUND = {callers.named("token of a"): {"name": "shop a", "where": {"tenant": "a"}}}
+WIDER = [
+    None, {"tenant": "c"}, {"any": [{"tenant": "a"}, {"tenant": "c"}]}, {"not": {"tenant": "a"}}, {"tenant": {"not": "a"}},
+    {"any": [{"not": {"brand": "none"}}]}, {"stock": {"gte": 0}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", WIDER)
+@pytest.mark.parametrize("query", ["secret running costs", "running", '"secret plan"', "sec*", "+secret", "-shoes", "title:secret"])
+def test_no_query_widens_what_a_caller_may_see(asked, query, body):
+    mine = callers.bound(BOUND, "token of a", asked.kinds)
+    wanted = filters.both(where(asked, body), mine)
+    for legs in ("terms", "dense", "hybrid"):
+        found = asked.search(Wanted(query, legs=legs, where=wanted, facets=("tenant", "brand")))
+        assert set(asked.snapshot.ids(found.rows)) <= {"1", "2"}
+        assert set(dict(found.facets.get("tenant", []))) <= {"a"}
+        assert found.total <= 2
+    assert not [s for s in suggest(asked, "sec", wanted) if "secret" in s]
+
+
+def test_a_bound_collection_shows_nothing_to_who_is_not_named(asked):
+    assert callers.bound(None, "", asked.kinds) is None
+    for token in ("", "another"):
+        with pytest.raises(RequestError, match="caller"):
+            callers.bound(BOUND, token, asked.kinds)

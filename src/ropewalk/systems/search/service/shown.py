@@ -1,0 +1,116 @@
+"""Answers dressed for people: ids become titles and snippets with the words marked, evidence becomes marked sentences."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ropewalk.errors import MissingError
+from ropewalk.systems.search.model import Search
+from ropewalk.systems.search.retrieve import highlights, masks, terms, words
+from ropewalk.systems.search.retrieve.engine import Engine
+from ropewalk.systems.search.retrieve.vocabulary import vocabulary
+
+HIDDEN = ("id", "title", "text", "language", "lead")
+
+
+def answer(model: Search, row: Mapping[str, Any], answered: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer of a row as a page needs it."""
+    engine, _, state = model.opened(row.get("caller", ""))
+    ids, scores = json.loads(answered["ids"]), json.loads(answered["scores"])
+    sought = _sought(engine, str(row.get("query", "")))
+    documents = _by_id(engine, ids)
+    hits = [_hit(documents[i], score, sought, engine) for i, score in zip(ids, scores, strict=True) if i in documents]
+    evidence = [_source(one, engine) for one in json.loads(answered["evidence"])]
+    keep = ("event_id", "release", "total", "corrected", "answer", "confidence")
+    return {
+        **{name: answered[name] for name in keep},
+        "state": answered["state"] or state,
+        "hits": hits,
+        "facets": json.loads(answered["facets"]),
+        "evidence": [one for one in evidence if one is not None],
+    }
+
+
+def _sought(engine: Engine, query: str) -> Mapping[str, frozenset[str]]:
+    return terms.understand(words.parse(query, engine.texts), vocabulary(engine.snapshot, engine.synonyms)).terms
+
+
+def _by_id(engine: Engine, ids: list[str]) -> dict[str, dict[str, Any]]:
+    """The documents that are still there, by id."""
+    rows = [row for one in ids if (row := engine.snapshot.row_of(one)) is not None]
+    return {str(d["id"]): d for d in engine.snapshot.documents(rows)}
+
+
+def _hit(
+    document: Mapping[str, Any], score: float, sought: Mapping[str, frozenset[str]], engine: Engine
+) -> dict[str, Any]:
+    language = str(document.get("language") or engine.snapshot.layout.language)
+    text = str(document.get("text") or "")
+    return {
+        "id": document["id"],
+        "title": document.get("title") or "",
+        "score": score,
+        "snippet": highlights.snippet(text, sought.get(language, frozenset()), language),
+        "fields": {name: document[name] for name in engine.kinds if document.get(name) is not None},
+    }
+
+
+def _source(one: Mapping[str, Any], engine: Engine) -> dict[str, Any] | None:
+    """A piece of evidence with its sentence, the answer in it marked."""
+    found = _by_id(engine, [str(one["document"])]).get(str(one["document"]))
+    if found is None:
+        return None
+    text, start, end = str(found.get("text") or ""), int(one["start"]), int(one["end"])
+    low, high = int(one["sentence_start"]), int(one["sentence_end"])
+    return {
+        "id": found["id"], "title": found.get("title") or "", "start": start, "end": end, "score": one["score"],
+        "parts": highlights.mark(text, [(start, end)], low, high),
+    }  # fmt: skip
+
+
+def collection(model: Search, caller: str) -> dict[str, Any]:
+    """What a page has to know of the collection."""
+    engine, bound, state = model.opened(caller)
+    seen = int(engine.seen(bound).sum())
+    facets = [name for name, kind in engine.kinds.items() if kind in ("keyword", "bool")]
+    return {"collection": model.spec.collection, "state": state, "documents": seen, "facets": facets}
+
+
+def document(model: Search, id: str, caller: str, span: tuple[int, int], as_json: bool) -> dict[str, Any] | str:
+    """A document that the caller may see: as it is stored, or as a page with a stretch of its text marked."""
+    engine, bound, _ = model.opened(caller)
+    row = engine.snapshot.row_of(id)
+    if row is None or (bound is not None and not masks.mask(bound, engine.snapshot, engine.kinds)[row]):
+        raise MissingError("document", id, hint="It may have been deleted.")
+    found = engine.snapshot.documents([row])[0]
+    return found if as_json else _page(found, span)
+
+
+def _page(found: Mapping[str, Any], span: tuple[int, int]) -> str:
+    text, (start, end) = str(found.get("text") or ""), span
+    body = html.escape(text)
+    if 0 <= start < end <= len(text):
+        body = (
+            f"{html.escape(text[:start])}<mark id=here>{html.escape(text[start:end])}</mark>{html.escape(text[end:])}"
+        )
+    facts = "".join(
+        f"<dt>{html.escape(str(k))}<dd>{html.escape(str(v))}"
+        for k, v in found.items()
+        if k not in ("title", "text") and v is not None
+    )
+    return _PAGE.format(title=html.escape(str(found.get("title") or found["id"])), body=body, facts=facts)
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }}
+p {{ white-space: pre-wrap; overflow-wrap: anywhere }} mark {{ background: #ffe9a8; color: #1d2430 }}
+dl {{ font-size: .85rem; opacity: .75; display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem }} dd {{ margin: 0 }}
+</style>
+<h1>{title}</h1><p>{body}</p><dl>{facts}</dl></html>
+"""
