@@ -12,7 +12,17 @@ import numpy as np
 
 from ropewalk.systems.search.answer import lexicon
 from ropewalk.systems.search.answer.tokens import (
-    CLOSE, EDGE, JOIN, NUMBER, OPEN, OTHER, QUOTE, STOP, Question, Tokens, candidates,
+    CLOSE,
+    EDGE,
+    JOIN,
+    NUMBER,
+    OPEN,
+    OTHER,
+    QUOTE,
+    STOP,
+    Question,
+    Tokens,
+    candidates,
 )  # fmt: skip
 
 FAR = 40  # words: farther than any clause
@@ -39,8 +49,11 @@ def joined(passages: Sequence[Tokens], name: str) -> np.ndarray:
     return np.concatenate([getattr(tokens, name) for tokens in passages])
 
 
-def lay(question: Question, passages: Sequence[Tokens]) -> Scene:
-    """Match a question with passages; passages without a word are left out by the caller."""
+def lay(question: Question, passages: Sequence[Tokens], sentences: int | None = None) -> Scene:
+    """Match a question with passages; passages without a word are left out by the caller.
+
+    `sentences`: only spans of so many best sentences are candidates.
+    """
     lengths = [len(tokens) for tokens in passages]
     starts = np.concatenate([[0], np.cumsum(lengths)])
     sentence, owner, bounds, before = [], [], [], 0
@@ -55,15 +68,25 @@ def lay(question: Question, passages: Sequence[Tokens]) -> Scene:
     scene_sentence = np.concatenate(sentence)
     match = _matches(question, [word for tokens in passages for word in tokens.words])
     weight, cover = _cover(match, np.concatenate(bounds))
+    first = np.concatenate([first + start for (first, _), start in zip(spans, starts[:-1], strict=True)])
+    last = np.concatenate([last + start for (_, last), start in zip(spans, starts[:-1], strict=True)])
+    if sentences is not None and len(cover) > sentences:
+        kept = np.isin(scene_sentence[first], np.argsort(-cover, kind="stable")[:sentences])
+        first, last = first[kept], last[kept]
     return Scene(
         passages=tuple(passages),
         passage=np.repeat(np.arange(len(passages)), lengths),
         local=np.concatenate([np.arange(length) for length in lengths]),
         sentence=scene_sentence, bounds=np.concatenate(bounds), owner=np.array(owner), weight=weight, match=match,
-        cover=cover,
-        first=np.concatenate([first + start for (first, _), start in zip(spans, starts[:-1], strict=True)]),
-        last=np.concatenate([last + start for (_, last), start in zip(spans, starts[:-1], strict=True)]),
+        cover=cover, first=first, last=last,
     )  # fmt: skip
+
+
+def places(scene: Scene, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(start, end) in characters over all passages in a row: spans of two passages never overlap."""
+    sizes = np.array([len(tokens.text) for tokens in scene.passages])
+    before = (np.cumsum(sizes) - sizes)[scene.passage]
+    return (joined(scene.passages, "start") + before)[first], (joined(scene.passages, "end") + before)[last]
 
 
 def alike(a: str, b: str) -> float:
@@ -111,19 +134,19 @@ def _cover(match: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _nearest(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
-    """[q, n + 1] words from place t to the nearest match before it (at t - 1 or less), and from t - 1 to the nearest
-    after it, inside the sentence; FAR where there is none."""
+    """[q, c] words from the span to the nearest match before it, and after it, in its sentence; FAR where none is."""
     q, n = scene.match.shape
-    place = np.arange(n)
+    first, last = scene.first, scene.last
     found = scene.match > 0
-    left = np.maximum.accumulate(np.where(found, place, -FAR * 2), axis=1)
-    right = np.minimum.accumulate(np.where(found, place, n + FAR * 2)[:, ::-1], axis=1)[:, ::-1]
-    begin, stop = scene.bounds[scene.sentence].T
-    before = np.full((q, n + 1), FAR, float)
-    after = np.full((q, n + 1), FAR, float)
-    before[:, 1:] = np.where(left >= begin, place + 1 - left, FAR)
-    after[:, :-1] = np.where(right <= stop, right - place + 1, FAR)
-    return before, after
+    place = np.where(found, np.arange(n), -FAR * 2)
+    before = np.concatenate([np.full((q, 1), -FAR * 2), np.maximum.accumulate(place, axis=1)], axis=1)[:, first]
+    place = np.where(found, np.arange(n), n + FAR * 2)[:, ::-1]
+    after = np.concatenate([np.full((q, 1), n + FAR * 2), np.minimum.accumulate(place, axis=1)], axis=1)[
+        :, n - 1 - last
+    ]
+    begin, stop = scene.bounds[scene.sentence[first]].T
+    left = np.where(before >= begin, np.minimum(first - before, FAR), FAR)
+    return left.astype(float), np.where(after <= stop, np.minimum(after - last, FAR), FAR).astype(float)
 
 
 def _sums(values: np.ndarray) -> np.ndarray:
@@ -238,6 +261,15 @@ def _about_shape(scene: Scene, columns: dict[str, np.ndarray]) -> None:
         columns[f"{name}_first"], columns[f"{name}_last"] = at[name][first], at[name][last]
         columns[f"{name}_before"] = np.where(first > begin, values[first], 0)
         columns[f"{name}_after"] = np.where(last < stop, values[last + 2], 0)
+    columns["half_quote"] = columns["n_quote"] % 2
+    amount = at["number"] | at["unit"] | at["month"]
+    near = {name: np.concatenate([[False], values, [False]]) for name, values in (("c", at["capital"]), ("a", amount))}
+    columns["cut_left"] = (first > begin) & (
+        near["c"][first + 1] & near["c"][first] | near["a"][first + 1] & near["a"][first]
+    )
+    columns["cut_right"] = (last < stop) & (
+        near["c"][last + 1] & near["c"][last + 2] | near["a"][last + 1] & near["a"][last + 2]
+    )
     opened, closed = _sums(kind == OPEN), _sums(kind == CLOSE)
     columns["in_brackets"] = (opened[first] - opened[begin]) - (closed[first] - closed[begin])
     glued_left = (first > begin) & (start[first] == end[np.maximum(first - 1, 0)])
@@ -259,9 +291,8 @@ def _about_words(question: Question, scene: Scene, columns: dict[str, np.ndarray
     columns["o_first"], columns["o_last"] = hit[first], hit[last]
     padded = np.concatenate([[0.0], hit, [0.0]])
     columns["o_before"], columns["o_after"] = padded[first], padded[last + 2]
-    before, after = _nearest(scene)
     strength = _strength(scene)[:, scene.sentence[first]] if q else np.zeros((0, len(first)))  # [q, c]
-    left, right = before[:, first], after[:, last + 1]  # [q, c]
+    left, right = _nearest(scene)
     within = np.minimum(left, right)
     worth = weight[:, None] * strength
     for reach in (2.0, 6.0, 15.0):
@@ -282,6 +313,17 @@ def _about_words(question: Question, scene: Scene, columns: dict[str, np.ndarray
     columns["e_left"] = left[end_row] if q else np.full(len(first), FAR)
     columns["e_right"] = right[end_row] if q else np.full(len(first), FAR)
     columns["times"] = _times(scene)
+    columns["c_cover"] = _clause_cover(scene)
+
+
+def _clause_cover(scene: Scene) -> np.ndarray:
+    """[c] the share of the question's weight in the stretch between two marks that the span lies in."""
+    if not len(scene.weight):
+        return np.zeros(len(scene.first))
+    begins = (joined(scene.passages, "kind") == STOP) | np.append(True, np.diff(scene.sentence) != 0)
+    best = np.maximum.reduceat(scene.match, np.flatnonzero(begins), axis=1)
+    cover = (scene.weight @ best / scene.weight.sum())[np.cumsum(begins) - 1]
+    return np.maximum(cover[scene.first], cover[scene.last])
 
 
 def _strength(scene: Scene) -> np.ndarray:

@@ -127,20 +127,22 @@ def small_words(language: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for name, words in SMALL[known(language)].items():
         for word in words.split():
-            found.setdefault(word, CLASSES.index(name))
+            found.setdefault(word.casefold(), CLASSES.index(name))
     return found
 
 
 @cache
 def word_set(table: str, language: str) -> frozenset[str]:
     """The words of NUMBERS, UNITS or MONTHS in a language."""
-    return frozenset({"numbers": NUMBERS, "units": UNITS, "months": MONTHS}[table][known(language)].split())
+    return frozenset({"numbers": NUMBERS, "units": UNITS, "months": MONTHS}[table][known(language)].casefold().split())
 
 
 @cache
 def asking_phrases(language: str) -> tuple[tuple[str, int], ...]:
     """(phrase, its place in KINDS), longest first."""
     phrases = [
-        (phrase, KINDS.index(kind)) for kind, listed in ASKING[known(language)].items() for phrase in listed.split("|")
+        (phrase.casefold(), KINDS.index(kind))
+        for kind, listed in ASKING[known(language)].items()
+        for phrase in listed.split("|")
     ]
     return tuple(sorted(phrases, key=lambda pair: (-len(pair[0]), pair[0])))

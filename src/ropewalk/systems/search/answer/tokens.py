@@ -78,7 +78,7 @@ def _kind(word: str, small: dict[str, int], number: bool) -> int:
     return OTHER if word[0].isalnum() else SYMBOL
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def tokenise(text: str, language: str) -> Tokens:
     """The words and marks of a text. A language without words of its own is read as English."""
     pieces = _pieces(text, language)
@@ -123,7 +123,7 @@ def _capitals(raw: list[str], words: list[str], sentence: np.ndarray, small: dic
     for at in np.flatnonzero(upper & first):
         follows = at + 1 < len(raw) and upper[at + 1]
         upper[at] = words[at] not in small and (
-            words[at] in inside or bool(follows) or len(raw[at]) > 1 and raw[at].isupper()
+            words[at] in inside or bool(follows) or (len(raw[at]) > 1 and raw[at].isupper())
         )
     return upper
 
@@ -170,7 +170,7 @@ def candidates(tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
     currency = np.array([word in "$€£¥" for word in tokens.words], bool)
     percent = np.array([word in "%°′″" for word in tokens.words], bool)
     begins = (
-        np.isin(kind, [OTHER, NUMBER, *_ids("article", "preposition", "pronoun", "adverb", "auxiliary")])
+        np.isin(kind, [OTHER, NUMBER, OPEN, *_ids("article", "preposition", "pronoun", "adverb", "auxiliary")])
         | currency
         | (kind == QUOTE)
     )
