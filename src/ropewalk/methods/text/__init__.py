@@ -1,0 +1,1 @@
+"""Text: pure functions that any system may use."""

@@ -1,0 +1,209 @@
+"""Examples -> a reader: trees and network learned, the scale of certainty found on examples held out.
+
+Who may look at what: `train` deals the groups of the examples into parts; each part is read by a reader that learned
+from the others only. From these readings come the probabilities and the threshold. The reader that is returned
+learned from all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ropewalk.errors import MissingError
+from ropewalk.methods.text.answers import answer_f1, exact_match
+from ropewalk.systems.search.answer import features as seen
+from ropewalk.systems.search.answer import network, ranker, windows
+from ropewalk.systems.search.answer.examples import Example, checked, parted
+from ropewalk.systems.search.answer.reader import Reader, Reading, Scale, open_tokenizer, read, signals, sure
+from ropewalk.systems.search.answer.tokens import Question, Tokens, parse, tokenise
+from ropewalk.types import Job
+
+PARTS = 3
+RECIPE = network.Recipe()
+STRAY = 0.25  # weight of questions asked of a passage without their answer, beside one asked of the right passage
+RIDGE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a reader said to one example, and how right it was."""
+
+    id: str
+    answer: str
+    start: int  # characters of the text
+    end: int
+    em: float
+    f1: float
+    signals: np.ndarray  # reader.signals
+    stray: bool = False  # it was asked of a passage that does not hold the answer
+
+
+def train(
+    examples: Sequence[Example],
+    base: Path | None = None,
+    job: Job | None = None,
+    *,
+    risk: float = 0.5,
+    recipe: network.Recipe = RECIPE,
+    trees: int = ranker.TREES,
+    parts: int = PARTS,
+    seed: int = 0,
+) -> Reader:
+    """A reader that learned from all examples. `base`: a folder with MiniLM's model.safetensors and tokenizer.json;
+    None: trees alone. `risk`: the share of wrong answers at which it should still answer."""
+    examples = checked(examples)
+    part = parted([e.group for e in examples], parts)
+    tasks = [
+        (tuple(e for e, p in zip(examples, part, strict=True) if p != at),
+         tuple(e for e, p in zip(examples, part, strict=True) if p == at), base, recipe, seed, trees)
+        for at in range(parts)
+    ]  # fmt: skip
+    done = job.map(crossed, tasks) if job else [crossed(task, 0) for task in tasks]
+    scale = scaled([outcome for outcomes in done for outcome in outcomes], risk)
+    return replace(learn(examples, base, recipe, seed, trees), scale=scale)
+
+
+def crossed(task: tuple[Any, ...], _: int) -> list[Outcome]:
+    """Outcomes on examples of a reader that never saw them; task: (learned from, tested on, base, recipe, seed, trees)."""
+    known, unseen, base, recipe, seed, trees = task
+    reader = learn(known, base, recipe, seed, trees)
+    return [outcome for e in unseen for outcome in (examined(reader, e), stray(reader, e, unseen)) if outcome]
+
+
+def learn(
+    examples: Sequence[Example], base: Path | None, recipe: network.Recipe, seed: int, trees: int = ranker.TREES
+) -> Reader:
+    """Trees and network, without a scale."""
+    reader = Reader(learn_trees(examples, seed, trees), {}, recipe.frozen_layers, "")
+    if base is None:
+        return reader
+    english = [e for e in examples if e.language in reader.languages]
+    tokenizer = needed(base, "tokenizer.json").read_text(encoding="utf-8")
+    return replace(reader, weights=learn_network(english, base, recipe, seed), tokenizer=tokenizer)
+
+
+def learn_trees(examples: Sequence[Example], seed: int, trees: int = ranker.TREES) -> str:
+    """The trees' text."""
+    tables, gains = [], []
+    names: list[str] = []
+    for e in examples:
+        question, tokens = _parsed(e)
+        scene = seen.lay(question, [tokens])
+        table, names = seen.features(question, scene)
+        tables.append(table)
+        gains.append(_gains(e, tokens, scene))
+    return ranker.grow(tables, gains, names, seed, trees)
+
+
+def learn_network(examples: Sequence[Example], base: Path, recipe: network.Recipe, seed: int) -> network.Weights:
+    """The network's weights, rounded to float16 as they will be kept; empty where there is nothing to learn from."""
+    tokenizer = open_tokenizer(needed(base, "tokenizer.json").read_text(encoding="utf-8"))
+    known = [window for e in examples if (window := _window(tokenizer, e)) is not None]
+    if not known:
+        return {}
+    learned = network.train(network.begin(_weights(base), seed), known, recipe, seed)
+    return {name: value.astype(np.float16).astype(np.float32) for name, value in learned.items()}
+
+
+def _parsed(e: Example) -> tuple[Question, Tokens]:
+    return parse(e.question, e.language), tokenise(e.text, e.language)
+
+
+def _gains(e: Example, tokens: Tokens, scene: seen.Scene) -> np.ndarray:
+    """[c] the F1 of each candidate that touches the answer; 0 of the others, even where they say the same."""
+    start, end = tokens.start[scene.first], tokens.end[scene.last]
+    gains = np.zeros(len(start), np.float32)
+    for at in np.flatnonzero((start < e.start + len(e.answer)) & (end > e.start)):
+        gains[at] = answer_f1(e.text[start[at] : end[at]], [e.answer], e.language)
+    return gains
+
+
+def _window(tokenizer: Any, e: Example) -> network.Window | None:
+    question, tokens = _parsed(e)
+    scene = seen.lay(question, [tokens])
+    inside = np.flatnonzero((tokens.end > e.start) & (tokens.start < e.start + len(e.answer)))
+    if not len(inside):
+        return None
+    view = windows.view(tokenizer, question, scene, wanted=int(scene.sentence[inside[0]]))
+    return windows.labelled(view, int(inside[0]), int(inside[-1]))
+
+
+def needed(base: Path, name: str) -> Path:
+    if not (base / name).is_file():
+        raise MissingError(
+            "file", name, hint=f"The reader's network starts from MiniLM; its folder {base} has no such file."
+        )
+    return base / name
+
+
+def _weights(base: Path) -> dict[str, np.ndarray]:
+    from ropewalk.systems.search.encode.minilm import read_safetensors
+
+    return {k: np.array(v) for k, v in read_safetensors(needed(base, "model.safetensors")).items()}
+
+
+def examined(reader: Reader, e: Example) -> Outcome:
+    """The reader's answer to an example."""
+    question, tokens = _parsed(e)
+    return _outcome(e, tokens, read(reader, question, [tokens]), stray=False)
+
+
+def stray(reader: Reader, e: Example, others: Sequence[Example]) -> Outcome | None:
+    """The reader's answer to a question asked of the wrong passage: the next one of its group, else of all."""
+    texts = list(dict.fromkeys(o.text for o in others if o.group == e.group and o.text != e.text))
+    texts = [t for t in texts if e.answer not in t] or [o.text for o in others if e.answer not in o.text][:1]
+    if not texts:
+        return None
+    question, tokens = parse(e.question, e.language), tokenise(texts[0], e.language)
+    return _outcome(e, tokens, read(reader, question, [tokens]), stray=True)
+
+
+def _outcome(e: Example, tokens: Tokens, reading: Reading | None, stray: bool) -> Outcome:
+    if reading is None:
+        return Outcome(e.id, "", 0, 0, 0.0, 0.0, signals(0.0, 0.0, 0.0), stray)
+    start, end = int(tokens.start[reading.first[0]]), int(tokens.end[reading.last[0]])
+    answer = tokens.text[start:end]
+    em, f1 = (
+        (0.0, 0.0)
+        if stray
+        else (exact_match(answer, [e.answer], e.language), answer_f1(answer, [e.answer], e.language))
+    )
+    heard = signals(reading.worth[0], reading.chance[0], reading.total[0])
+    return Outcome(e.id, answer, start, end, em, f1, heard, stray)
+
+
+def scaled(outcomes: Sequence[Outcome], risk: float) -> Scale:
+    """Platt's scale (Platt 1999) on held-out outcomes, right meaning an exact match; and the lowest threshold at which
+    the answers given are wrong (by 1 - F1) at most `risk` of the time. Where none is, nothing is answered."""
+    signals = np.array([o.signals for o in outcomes])
+    right = np.array([o.em for o in outcomes])
+    weight = np.array([STRAY if o.stray else 1.0 for o in outcomes])
+    scale = Scale(_logistic(signals, right, weight))
+    chance = np.array([sure(scale, o.signals) for o in outcomes])
+    order = np.argsort(-chance, kind="stable")
+    lost = np.cumsum((weight * (1 - np.array([o.f1 for o in outcomes])))[order])
+    seen_ = np.cumsum(weight[order])
+    last = np.append(np.diff(chance[order]) != 0, True)  # equally sure ones are answered together or not at all
+    good = np.flatnonzero((lost / seen_ <= risk) & last)
+    if not len(good):
+        return replace(scale, threshold=1.0, risk=risk, kept=0.0)
+    return replace(scale, threshold=float(chance[order[good[-1]]]), risk=risk, kept=float(seen_[good[-1]] / seen_[-1]))
+
+
+def _logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[float, ...]:
+    """Weights of 1 and of x [n, f], by Newton's method with a small ridge on standardised signals."""
+    middle, spread = x.mean(axis=0), x.std(axis=0) + 1e-9
+    z = np.column_stack([np.ones(len(x)), (x - middle) / spread])
+    w = np.zeros(z.shape[1])
+    ridge = np.diag([0.0] + [RIDGE] * x.shape[1])
+    for _ in range(25):
+        p = 1 / (1 + np.exp(-z @ w))
+        slope = z.T @ (weight * (y - p)) - ridge @ w
+        w = w + np.linalg.solve((z * (weight * p * (1 - p))[:, None]).T @ z + ridge + 1e-9 * np.eye(len(w)), slope)
+    real = w[1:] / spread
+    return (float(w[0] - real @ middle), *map(float, real))
