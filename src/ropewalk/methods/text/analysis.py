@@ -71,7 +71,7 @@ def analyse(text: str, language: str) -> list[tuple[str, int, int]]:
     terms, last = [], 0
     for run in _RUN.finditer(text):
         terms += _words(text[last : run.start()], language, last)
-        terms += _pairs(run.group(), run.start())
+        terms += _pairs(run.group(), language, run.start())
         last = run.end()
     return terms + _words(text[last:], language, last)
 
@@ -86,14 +86,10 @@ def _words(text: str, language: str, offset: int) -> list[tuple[str, int, int]]:
     return [(t.text, offset + t.char_offset_from, offset + t.char_offset_to) for t in tokens]
 
 
-def _pairs(run: str, offset: int) -> list[tuple[str, int, int]]:
-    """The characters of a run, each followed by itself and its neighbour."""
-    out = []
-    for i in range(len(run)):
-        out.append((run[i], offset + i, offset + i + 1))
-        if i + 1 < len(run):
-            out.append((run[i : i + 2], offset + i, offset + i + 2))
-    return out
+def _pairs(run: str, language: str, offset: int) -> list[tuple[str, int, int]]:
+    """The characters of a run, each followed by itself and its neighbour; code points that are no letters split them."""
+    grams = [(i, run[i:end]) for i in range(len(run)) for end in (i + 1, i + 2) if end <= len(run)]
+    return [term for i, gram in grams for term in _words(gram, language, offset + i)]
 
 
 def _spaced(match: re.Match[str]) -> str:

@@ -1,9 +1,9 @@
 """Two rankings of one query into one: by terms (BM25) and by vectors (cosine), one rule for every collection.
 
-    first(d) = cosine(d) + w BM25(d) / max BM25          w = exp(b + a . (f - m) / s), the facts f of the query
-    score(d) = first(d) + 0.25 sum_e p(e) cosine(d, e)   e the 20 documents with the highest first(e), p(e) ~ exp(8 first(e))
+    first(d) = cosine(d) + w t(d)                        w = exp(b + a . (f - m) / s), the facts f of the query
+    score(d) = first(d) + 0.25 sum_e p(e) cosine(d, e)   e the 20 documents with the highest first(e), p(e) ~ exp(15 first(e))
 
-`w` is what the best hit by terms is worth in cosine: about 0.1 where vectors know better, 1 and more where they know nothing (another
+`t` is BM25 between the end of the list (0) and its best (1), `w` is what the best hit by terms is worth in cosine: about 0.1 where vectors know better, 1 and more where they know nothing (another
 language, rare names). It follows from six facts that cost nothing, since both rankings are at hand:
 
     agreement   BM25 of the ten nearest vectors, over the best BM25: do the vectors find what the terms find?
@@ -13,7 +13,7 @@ language, rare names). It follows from six facts that cost nothing, since both r
     found       how many of a hundred hits the terms gave: a small collection, or rare words
     length      the logarithm of the mean number of terms of a document: a sentence offers few terms to match
 
-The second line is feedback without a user: documents on one subject lie together, and the best of them say where. The convex combination of a cosine and a BM25 over its maximum is Bruch, Gai and Ingber, "An analysis of fusion functions for hybrid
+The second line is feedback without a user: documents on one subject lie together, and the best of them say where. The convex combination of a cosine and a normalised BM25 is Bruch, Gai and Ingber, "An analysis of fusion functions for hybrid
 retrieval" (ACM TOIS 2023, section 4), where w is one constant; reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
 is the baseline. How the constants were fitted, on which collections, and what lost: docs/decisions/0030-fusion.md.
 
@@ -29,6 +29,10 @@ import numpy as np
 
 DEPTH = 100  # of a leg: facts are read from its first hundred
 NEAREST = 10  # vectors whose BM25 tells agreement
+FLAT = 0.02  # of the best BM25: lists that fall by less are told apart by rounding
+BELOW = (
+    -0.2
+)  # how far a document below the cut can be behind the last one above it, where the best is 1 and the last is 0
 UNSEEN = 0.5  # of the lowest BM25 of a list that was cut off: what a document below the cut is taken to have
 
 SHIFTS = (-2.0, -1.5, -1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
@@ -36,9 +40,9 @@ SHIFTS = (-2.0, -1.5, -1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
 FACTS = ("agreement", "drop_terms", "drop_dense", "spread", "found", "length")
 MEAN = np.array([0.4494, 0.7711, 3.755, 0.103, 0.904, 3.678])
 SCALE = np.array([0.1952, 0.1636, 1.816, 0.02262, 0.2421, 1.265])
-WEIGHTS = np.array([-0.3382, 0.09694, -0.2885, -0.1342, 0.1703, 0.1103])
-BIAS = -1.16
-FEEDBACK, FEEDBACK_TOP, FEEDBACK_SHARP = 0.25, 20, 8.0
+WEIGHTS = np.array([-0.3412, 0.2452, -0.2737, -0.1272, 0.1542, 0.1123])
+BIAS = -1.384
+FEEDBACK, FEEDBACK_TOP, FEEDBACK_SHARP = 0.25, 20, 15.0
 LIMIT = 2.5  # scales that a fact may be away from its mean: no collection is more extreme than those seen
 LOW, HIGH = np.exp(-4.0), np.exp(3.0)
 
@@ -70,7 +74,7 @@ class Candidates:
     """The documents of both legs, by row: what a rule or a reranker looks at."""
 
     rows: np.ndarray  # int64 [n], rising
-    terms: np.ndarray  # float64 [n]: BM25 over the best BM25, 0..1; a document below the cut by `UNSEEN`
+    terms: np.ndarray  # float64 [n]: BM25, 1 the best of the list, 0 its last if it was cut off, else a BM25 of 0
     dense: np.ndarray  # float64 [n]: cosine
     rank_terms: np.ndarray  # int64 [n], from 0; of a document that the leg did not list: the length of the list
     rank_dense: np.ndarray  # int64 [n]
@@ -113,8 +117,10 @@ def candidates(terms: Leg, dense: Leg, cosines: np.ndarray) -> Candidates:
     at_terms, at_dense = np.searchsorted(rows, terms.rows), np.searchsorted(rows, dense.rows)
     best = float(terms.scores[0]) if len(terms.rows) else 0.0
     relative = np.asarray(terms.scores, float) / best if best > 0 else np.zeros(len(terms.rows))
-    by_terms = np.full(len(rows), 0.0 if terms.complete or not len(relative) else UNSEEN * relative[-1])
-    by_terms[at_terms] = relative
+    floor = 0.0 if terms.complete or not len(relative) else float(relative[-1])
+    span = max(1.0 - floor, FLAT)
+    by_terms = np.full(len(rows), max(UNSEEN * floor - floor, BELOW * span) / span)
+    by_terms[at_terms] = (relative - floor) / span
     by_dense = np.empty(len(rows))
     by_dense[at_terms] = cosines
     by_dense[at_dense] = dense.scores

@@ -110,7 +110,7 @@ def test_terms_are_worth_more_when_the_vectors_do_not_find_what_the_terms_find()
 def test_a_document_below_the_cut_of_the_terms_is_not_taken_to_have_no_terms() -> None:
     terms = Leg(np.array([1, 2]), np.array([4.0, 2.0], np.float32), complete=False)
     dense = Leg(np.array([8]), np.array([0.3], np.float32))
-    assert fusion.candidates(terms, dense, np.zeros(2)).terms.tolist() == [1.0, 0.5, 0.25]
+    assert fusion.candidates(terms, dense, np.zeros(2)).terms.tolist() == [1.0, 0.0, fusion.BELOW]
     whole = Leg(terms.rows, terms.scores, complete=True)
     assert fusion.candidates(whole, dense, np.zeros(2)).terms.tolist() == [1.0, 0.5, 0.0]
 

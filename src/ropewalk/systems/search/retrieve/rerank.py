@@ -23,7 +23,7 @@ import numpy as np
 from ropewalk.errors import DataError
 from ropewalk.methods.text.fusion import Candidates, Leg, ordered
 
-TOP = 100  # documents of the fused ranking that are ranked again
+TOP = 50  # documents of the fused ranking that are ranked again
 LEAD = 16  # terms at the beginning of a document that stand for its title
 FEATURES = (
     "fused", "terms", "dense", "rank_fused", "rank_terms", "rank_dense", "below_best",

@@ -12,7 +12,7 @@ pytest.importorskip("lightgbm")
 WIDTH = len(rerank.FEATURES)
 
 
-def made(queries: int, seed: int, useful: bool, documents: int = 30) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def made(queries: int, seed: int, useful: bool, documents: int = 24) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features, labels, groups: relevance hangs on the feature `cover` if that is useful, else on nothing but the fused score."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(queries * documents, WIDTH)).astype(np.float32)
@@ -33,18 +33,18 @@ def mean_ndcg(model: rerank.Reranker, x: np.ndarray, labels: np.ndarray, groups:
 
 @pytest.fixture(scope="module")
 def taught() -> rerank.Reranker:
-    return rerank.train(*made(60, 1, useful=True), seed=3)
+    return rerank.train(*made(36, 1, useful=True), seed=3)
 
 
 def test_labels_that_teach_something_give_a_better_order(taught: rerank.Reranker) -> None:
-    held = made(60, 2, useful=True)
+    held = made(36, 2, useful=True)
     assert taught.blend > 0
     assert mean_ndcg(taught, *held) > mean_ndcg(rerank.Reranker((), 0.0), *held) + 0.05
 
 
 def test_labels_that_teach_nothing_leave_the_order_alone_but_for_noise() -> None:
-    model = rerank.train(*made(60, 4, useful=False), seed=3)
-    held = made(60, 5, useful=False)
+    model = rerank.train(*made(36, 4, useful=False), seed=3)
+    held = made(36, 5, useful=False)
     assert mean_ndcg(model, *held) > mean_ndcg(rerank.Reranker((), 0.0), *held) - 0.02
 
 
@@ -56,7 +56,7 @@ def test_few_queries_or_none_with_a_relevant_document_keep_the_fused_order() -> 
 
 
 def test_the_same_labels_and_seed_give_the_same_model_and_text_keeps_it(taught: rerank.Reranker) -> None:
-    again = rerank.train(*made(60, 1, useful=True), seed=3)
+    again = rerank.train(*made(36, 1, useful=True), seed=3)
     assert again == taught
     x = made(1, 9, useful=True)[0]
     np.testing.assert_array_equal(rerank.from_text(taught.to_text()).scores(x), taught.scores(x))
