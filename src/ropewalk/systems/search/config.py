@@ -68,6 +68,18 @@ class Config(Settings):
         "Train a reranker where there are labels for it; it is used if it wins on the queries set aside for that.",
         stage="train",
     )
+    reader: Literal["none", "trees", "network"] = setting(
+        "trees",
+        "What answers questions, learned where questions with answers are given. trees: seconds; network: minutes, and better in English.",
+        stage="train",
+    )
+    risk: float = setting(
+        0.3,
+        "Share of wrong answers at which a question is still answered; above it the reader abstains.",
+        stage="train",
+        above=0,
+        below=1,
+    )
     folds: int = setting(
         5,
         "Folds of the cross-validation over queries: four fifths to learn on, as is usual.",

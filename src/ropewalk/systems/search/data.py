@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ropewalk.errors import DataError
-from ropewalk.systems.search import cloze
+from ropewalk.systems.search import cloze, questions
 from ropewalk.systems.search.collect import CollectSettings, collect
 from ropewalk.systems.search.config import Config
 from ropewalk.systems.search.measure import files, parts
@@ -42,6 +42,8 @@ def data(config: Config, job: Job) -> Snapshot:
         tables["removed"], notes["labels"] = removed, cloze.ABOUT
         job.note("no labels were given: sentences taken out of the documents are the queries")
     tables["labels"] = labels_table(labels)
+    if config.questions:
+        tables["questions"] = questions.read(config.questions, config.language)
     return _with_queries(tables, queries, notes)
 
 
@@ -57,8 +59,9 @@ def _made(config: Config) -> Snapshot:
     tables = {
         "documents": pl.DataFrame(made.documents),
         "labels": pl.DataFrame(made.labels, schema=["query", "document", "label"], orient="row"),
-        "questions": pl.DataFrame(made.questions),
     }
+    about = {d["id"]: {"group": d["product"], "text": d["text"]} for d in made.documents}
+    tables["questions"] = questions.table([{**q, **about[str(q["document"])]} for q in made.questions])
     return _with_queries(tables, dict(made.queries), {"about": "made articles of a made shop"})
 
 

@@ -17,11 +17,15 @@ import numpy as np
 from ropewalk.errors import MissingError, RequestError, closest
 from ropewalk.methods.text.fusion import DEPTH
 from ropewalk.systems.search import encoders
+from ropewalk.systems.search.answer import reader as readers
+from ropewalk.systems.search.answer.answer import answer
+from ropewalk.systems.search.answer.reader import Reader
 from ropewalk.systems.search.contract import ANSWER
 from ropewalk.systems.search.live import Live
 from ropewalk.systems.search.retrieve import callers, filters, suggest
 from ropewalk.systems.search.retrieve.engine import Engine, Found, Wanted
 from ropewalk.systems.search.retrieve.fused import Learned
+from ropewalk.systems.search.retrieve.passages import passages
 from ropewalk.systems.search.retrieve.rerank import Reranker, from_text
 
 if TYPE_CHECKING:
@@ -45,8 +49,8 @@ class Spec:
 class Search:
     """A Model. Made by `train`, or by `load` of what it saved; it answers once it is attached to a store."""
 
-    def __init__(self, spec: Spec, reranker: Reranker | None = None) -> None:
-        self.spec, self.reranker = spec, reranker
+    def __init__(self, spec: Spec, reranker: Reranker | None = None, reader: Reader | None = None) -> None:
+        self.spec, self.reranker, self.reader = spec, reranker, reader
         self._live: Live | None = None
         self._store: Store | None = None
         self._encode = encoders.lazily(spec.encoder, lambda: self._store)
@@ -63,10 +67,12 @@ class Search:
 
         if self.reranker is not None:
             (folder / "reranker.json").write_text(self.reranker.to_text())
+        if self.reader is not None:
+            readers.save(self.reader, folder / "reader")
 
     def baseline(self) -> Search:
         """BM25 alone, on the same collection."""
-        return Search(replace(self.spec, legs="terms"))
+        return Search(replace(self.spec, legs="terms"), reader=self.reader)
 
     # -- answers --
 
@@ -90,7 +96,27 @@ class Search:
                     suggest.suggest(engine, row["query"], wanted.where, row["k"]), ensure_ascii=False
                 ),
             }
-        return {**empty, **_listed(engine, engine.search(wanted))}
+        found = engine.search(wanted)
+        said = self._said(engine, row["query"], found) if row["task"] == "ask" else {}
+        return {**empty, **_listed(engine, found), **said}
+
+    def _said(self, engine: Engine, question: str, found: Found) -> dict[str, Any]:
+        """The answer of the reader, if there is one and it is sure enough."""
+        if self.reader is None:
+            return {}
+        answers = answer(question, passages(engine, found), self.reader, 1).answers
+        if not answers:
+            return {}
+        best = answers[0]
+        evidence = [
+            {"document": s.document_id, **{k: v for k, v in asdict(s).items() if k != "document_id"}}
+            for s in best.sources
+        ]
+        return {
+            "answer": best.text,
+            "confidence": best.probability,
+            "evidence": json.dumps(evidence, ensure_ascii=False),
+        }
 
     def wanted(self, row: Mapping[str, Any], engine: Engine, bound: filters.Filter | None) -> Wanted:
         where = filters.both(filters.read(row["where"], engine.kinds), bound)
@@ -138,4 +164,5 @@ def load(folder: Path) -> Search:
     body = json.loads((folder / "search.json").read_text())
     named, kept = body.pop("encoder"), folder / "reranker.json"
     reranker = from_text(kept.read_text()) if kept.exists() else None
-    return Search(Spec(**body, encoder=encoders.Named(**named) if named else None), reranker)
+    reader = readers.load(folder / "reader") if (folder / "reader").exists() else None
+    return Search(Spec(**body, encoder=encoders.Named(**named) if named else None), reranker, reader)

@@ -7,8 +7,11 @@ import json
 from dataclasses import replace
 
 from ropewalk.systems.search import encoders
+from ropewalk.systems.search.answer.examples import Example
+from ropewalk.systems.search.answer.learn import train as train_reader
 from ropewalk.systems.search.build import build, layout_of
 from ropewalk.systems.search.config import Config
+from ropewalk.systems.search.encode.minilm import weights_folder
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.layout import Layout
 from ropewalk.systems.search.learn import Lesson, learn
@@ -29,7 +32,23 @@ def train(config: Config, dataset: Dataset, job: Job, start: Model | None) -> Se
     legs = "hybrid" if encoder else "terms"
     model = Search(Spec(collection.name, encoder, config.collection, legs, config.depth, config.synonyms))
     model.attach(job.store)
-    return taught(config, model, dataset, job) if encoder else model
+    learned = taught(config, model, dataset, job) if encoder else model
+    return with_reader(config, learned, dataset, job)
+
+
+def with_reader(config: Config, model: Search, dataset: Dataset, job: Job) -> Search:
+    """The model with a reader of its own, where there are questions to learn it from."""
+    if config.reader == "none" or "questions" not in dataset.tables:
+        return model
+    questions = dataset.table("questions").filter(part="learn").collect().to_dicts()
+    examples = [
+        Example(q["id"], q["question"], q["text"], q["answer"], q["start"], q["language"], q["group"])
+        for q in questions
+    ]
+    base = weights_folder() if config.reader == "network" else None
+    made = Search(model.spec, model.reranker, train_reader(examples, base, job, risk=config.risk, seed=job.seed))
+    made.attach(job.store)
+    return made
 
 
 def taught(config: Config, model: Search, dataset: Dataset, job: Job) -> Search:
@@ -41,7 +60,8 @@ def taught(config: Config, model: Search, dataset: Dataset, job: Job) -> Search:
     engine, _, _ = model.opened()
     lesson = Lesson(engine, asked, labels_of(dataset), lambda n: job.progress("queries", n, len(asked), "queries"))
     found = learn(lesson, lesson.queries, job.seed)
-    made = Search(replace(model.spec, shift=found.shift), found.reranker)
+    reranker = found.reranker if found.reranker is not None and found.reranker.blend else None
+    made = Search(replace(model.spec, shift=found.shift), reranker)
     made.attach(job.store)
     return made
 

@@ -36,7 +36,7 @@ def minilm(
     """
     if precision not in get_args(graph.Precision):
         raise ConfigError([f"precision is {precision!r}; it can be {' or '.join(get_args(graph.Precision))}"], "minilm")
-    place = Path(folder) if folder is not None else _installed()
+    place = Path(folder) if folder is not None else weights_folder()
     for name in FILES:
         if not (place / name).is_file():
             raise MissingError("file", name, hint=f"It was looked for in {place}. The weights come with: {INSTALL}")
@@ -51,7 +51,7 @@ def minilm(
     return encoder(hash, running.get_outputs()[0].shape[-1], tokeniser(place / "tokenizer.json"), run)
 
 
-def _installed() -> Path:
+def weights_folder() -> Path:
     found = importlib.util.find_spec(PACKAGE)
     if found is None or not found.submodule_search_locations:
         raise MissingError("package", PACKAGE.replace("_", "-"), hint=f"Install the encoder's weights: {INSTALL}")
