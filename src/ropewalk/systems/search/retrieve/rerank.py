@@ -54,7 +54,7 @@ class Reranker:
         fused = _standard(features[:, 0])
         if not self.blend or not self.models or len(features) < 2:
             return fused
-        trees = np.mean([_standard(model.predict(features)) for model in _boosters(self.models)], axis=0)
+        trees = np.mean([_standard(model.predict(features, num_threads=1)) for model in _boosters(self.models)], axis=0)
         return fused + self.blend * _standard(trees)
 
     def to_text(self) -> str:
