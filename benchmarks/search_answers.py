@@ -32,7 +32,7 @@ import numpy as np
 from ropewalk.methods.text.answers import answer_f1, exact_match, risk_coverage, risk_coverage_area
 from ropewalk.systems.search.answer import baselines
 from ropewalk.systems.search.answer.examples import Example, parted
-from ropewalk.systems.search.answer.learn import Outcome, learn_network, learn_trees, scaled, stray, examined
+from ropewalk.systems.search.answer.learn import Outcome, examined, learn_network, learn_trees, scaled, stray
 from ropewalk.systems.search.answer.network import Recipe
 from ropewalk.systems.search.answer.reader import Reader, sure
 from ropewalk.systems.search.answer.tokens import parse, tokenise

@@ -25,7 +25,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")])
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.S | re.M)
 # Run by .ci/run itself, from a fresh clone; and what only sets a shell up.
-BY_CI = ("make demo", "make test", "make check", "make docs", ". .venv/bin/activate")
+BY_CI = ("make demo", "make test", "make check", "make docs", ". .venv/bin/activate", "pip install")
 FINDINGS = "case $? in 10|20) ;; *) exit 1;; esac"  # of `monitor`: that it found something is no failure here
 FAST = ["--set", "steps=1", "--set", "forecast_steps=2", "--set", "width=4"]  # a training of seconds, on any settings
 
@@ -63,7 +63,8 @@ def shell(tmp_path_factory, request):
         "PYTHONPATH": str(Path(ropewalk.__file__).parent.parent),
         "JAX_COMPILATION_CACHE_DIR": str(kept.mkdir("xla") if kept else folder / "xla"),
     }
-    shutil.copytree(ROOT / "examples", folder / "examples")
+    for part in ("examples", "docs"):
+        shutil.copytree(ROOT / part, folder / part)
 
     def run(script: str) -> subprocess.CompletedProcess:
         return subprocess.run(

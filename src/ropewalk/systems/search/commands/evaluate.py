@@ -34,21 +34,21 @@ def evaluate(desk: Desk, docs: str, queries: str, qrels: str) -> int:
             [f"{qrels}: no query of {queries} has a relevant document in it. Are the ids those of both files?"]
         )
     with tempfile.TemporaryDirectory(prefix="ropewalk-") as folder, open_store(folder) as store:
-        runs = _runs(desk, _model(desk, store, docs), asked, labels)
+        runs = runs_of(desk, model_of(desk, store, docs), asked, labels)
     scores = {name: ranking.score(labels, found, SHOWN, known) for name, found in runs.items()}
     body = {name: {m: float(scores[name][m].mean()) for m in SHOWN} for name in (*LEGS, "reranked")}
-    desk.show(body, _text(scores, runs, labels, known, desk.job.seed))
+    desk.show(body, text_of(scores, runs, labels, known, desk.job.seed))
     return 0
 
 
-def _model(desk: Desk, store: Any, docs: str) -> Search:
+def model_of(desk: Desk, store: Any, docs: str) -> Search:
     """A model over a collection of its own, that nobody else sees."""
     collection = Collection(store, "evaluated")
     add(collection, docs, desk.config, desk.job)
     return reading(collection, desk.config)
 
 
-def _runs(desk: Desk, model: Search, asked: Sequence[tuple[str, str]], labels: Labels) -> dict[str, Run]:
+def runs_of(desk: Desk, model: Search, asked: Sequence[tuple[str, str]], labels: Labels) -> dict[str, Run]:
     """ids by query: each leg, their fusion without labels, and what labels teach, cross-validated over queries."""
     engine, _, _ = model.opened()
 
@@ -63,7 +63,7 @@ def _runs(desk: Desk, model: Search, asked: Sequence[tuple[str, str]], labels: L
     return {**runs, "reranked": reranked or runs["fused"]}
 
 
-def _text(
+def text_of(
     scores: Mapping[str, Mapping[str, np.ndarray]],
     runs: Mapping[str, Run],
     labels: Any,
