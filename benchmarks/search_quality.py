@@ -33,9 +33,13 @@ def measure(name: str, root: Path) -> None:
     docs, queries, qrels = (str(root / name / file) for file in ("docs.jsonl.gz", "queries.tsv", "qrels.txt"))
     labels, asked = files.read_labels(qrels), list(files.read_queries(queries).items())
     known = [q for q in ranking.answerable(labels) if q in dict(asked)]
-    with api.desk("search", store=str(KEPT), small=True, settings={"docs": docs, "fields": {}, "folds": 5}) as desk:
-        with tempfile.TemporaryDirectory() as folder, open_store(folder) as store:
-            runs = runs_of(desk, model_of(desk, store, docs), asked, labels)
+    settings = {"docs": docs, "fields": {}, "folds": 5}
+    with (
+        api.desk("search", store=str(KEPT), small=True, settings=settings) as desk,
+        tempfile.TemporaryDirectory() as folder,
+        open_store(folder) as store,
+    ):
+        runs = runs_of(desk, model_of(desk, store, docs), asked, labels)
     scores = {run: ranking.score(labels, found, ("ndcg@10", "recall@100"), known) for run, found in runs.items()}
     print(f"{name}\n{text_of(scores, runs, labels, known, 0)}\n")
     told(name, {run: one["ndcg@10"] for run, one in scores.items()})
