@@ -3,8 +3,9 @@
     first(d) = cosine(d) + w t(d)                        w = exp(b + a . (f - m) / s), the facts f of the query
     score(d) = first(d) + 0.25 sum_e p(e) cosine(d, e)   e the 20 documents with the highest first(e), p(e) ~ exp(15 first(e))
 
-`t` is BM25 between the end of the list (0) and its best (1), `w` is what the best hit by terms is worth in cosine: about 0.1 where vectors know better, 1 and more where they know nothing (another
-language, rare names). It follows from six facts that cost nothing, since both rankings are at hand:
+`t` is BM25 between the end of the list (0) and its best (1), `w` is what the best hit by terms is worth in cosine: about
+0.1 where vectors know better, 1 and more where they know little (another language, rare names). It follows from six
+facts that cost nothing, since both rankings are at hand:
 
     agreement   BM25 of the ten nearest vectors, over the best BM25: do the vectors find what the terms find?
     drop_terms  how far BM25 falls within its first hundred, over the best: does it single out a few?
@@ -13,9 +14,10 @@ language, rare names). It follows from six facts that cost nothing, since both r
     found       how many of a hundred hits the terms gave: a small collection, or rare words
     length      the logarithm of the mean number of terms of a document: a sentence offers few terms to match
 
-The second line is feedback without a user: documents on one subject lie together, and the best of them say where. The convex combination of a cosine and a normalised BM25 is Bruch, Gai and Ingber, "An analysis of fusion functions for hybrid
-retrieval" (ACM TOIS 2023, section 4), where w is one constant; reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
-is the baseline. How the constants were fitted, on which collections, and what lost: docs/decisions/0030-fusion.md.
+The second line is feedback without a user: documents on one subject lie together, and the best of them say where. The
+convex combination of a cosine and a normalised BM25 is Bruch, Gai and Ingber, "An analysis of fusion functions for hybrid
+retrieval" (ACM TOIS 2023, section 4), where w is one constant; reciprocal rank fusion (Cormack, Clarke and Buettcher,
+SIGIR 2009) is the baseline. How the constants were fitted, on which collections, and what lost: docs/decisions/0030-fusion.md.
 
 What it does not know: documents that neither leg put among its first hundred; whether a user wants the exact words.
 """
@@ -30,9 +32,7 @@ import numpy as np
 DEPTH = 100  # of a leg: facts are read from its first hundred
 NEAREST = 10  # vectors whose BM25 tells agreement
 FLAT = 0.02  # of the best BM25: lists that fall by less are told apart by rounding
-BELOW = (
-    -0.2
-)  # how far a document below the cut can be behind the last one above it, where the best is 1 and the last is 0
+BELOW = -0.2  # where the best of a list is 1 and its last 0: no document below the cut is taken to be further down
 UNSEEN = 0.5  # of the lowest BM25 of a list that was cut off: what a document below the cut is taken to have
 
 SHIFTS = (-2.0, -1.5, -1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
