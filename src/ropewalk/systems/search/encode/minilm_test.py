@@ -48,8 +48,8 @@ def int8(kept):
 
 
 @needs_weights
-def test_fp32_agrees_with_sentence_transformers_to_four_digits(fp32):
-    vectors = fp32.encode(list(REFERENCE))
+def test_fp32_agrees_with_sentence_transformers_to_four_digits():
+    vectors = minilm(precision="fp32", longest=256).encode(list(REFERENCE))  # as many tokens as it reads
     assert np.abs(np.hstack([vectors[:, :6], vectors[:, -2:]]) - list(REFERENCE.values())).max() < 6e-5
     assert np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < 1e-6
 
