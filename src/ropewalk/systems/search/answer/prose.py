@@ -53,6 +53,15 @@ class Endpoint:
             raise ConfigError(problems, source="the prose endpoint")
 
 
+def from_environment() -> Endpoint | None:
+    """The endpoint that ROPEWALK_PROSE_URL and ROPEWALK_PROSE_MODEL name (its key in ROPEWALK_PROSE_KEY); None: nobody wants prose."""
+    url = os.environ.get("ROPEWALK_PROSE_URL", "")
+    if not url:
+        return None
+    key = "ROPEWALK_PROSE_KEY" if os.environ.get("ROPEWALK_PROSE_KEY") else ""
+    return Endpoint(url, os.environ.get("ROPEWALK_PROSE_MODEL", ""), key)
+
+
 @dataclass(frozen=True, slots=True)
 class Prose:
     """A text whose every sentence cites its evidence; or none, and why."""

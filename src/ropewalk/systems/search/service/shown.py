@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ropewalk.errors import MissingError
+from ropewalk.systems.search.answer import prose
 from ropewalk.systems.search.model import Search
 from ropewalk.systems.search.retrieve import highlights, masks, terms, words
 from ropewalk.systems.search.retrieve.engine import Engine
@@ -24,14 +25,26 @@ def answer(model: Search, row: Mapping[str, Any], answered: Mapping[str, Any]) -
     documents = _by_id(engine, ids)
     hits = [_hit(documents[i], score, sought, engine) for i, score in zip(ids, scores, strict=True) if i in documents]
     evidence = [_source(one, engine) for one in json.loads(answered["evidence"])]
+    told = [one for one in evidence if one is not None]
     keep = ("event_id", "release", "total", "corrected", "answer", "confidence")
     return {
         **{name: answered[name] for name in keep},
         "state": answered["state"] or state,
         "hits": hits,
         "facets": json.loads(answered["facets"]),
-        "evidence": [one for one in evidence if one is not None],
+        "evidence": told,
+        **_written(str(row.get("query", "")), told, engine),
     }
+
+
+def _written(question: str, told: list[dict[str, Any]], engine: Engine) -> dict[str, Any]:
+    """Prose about the evidence, where an endpoint for it is set; why there is none, where it was refused."""
+    endpoint = prose.from_environment() if told else None
+    if endpoint is None:
+        return {}
+    sentences = ["".join(piece["text"] for piece in one["parts"]) for one in told]
+    found = prose.write(question, sentences, endpoint, engine.snapshot.layout.language)
+    return {"prose": found.text, "prose_cites": list(found.cited), "prose_refused": found.refused}
 
 
 def _sought(engine: Engine, query: str) -> Mapping[str, frozenset[str]]:

@@ -1,0 +1,102 @@
+"""A question through the service: the answer stands where its source says, a caller's answer comes from the caller's documents, prose has sources."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from ropewalk.store import open_store
+from ropewalk.systems.search.answer import learn, made
+from ropewalk.systems.search.index.collection import Collection
+from ropewalk.systems.search.index.layout import Field, Layout
+from ropewalk.systems.search.model import Search, Spec
+from ropewalk.systems.search.retrieve import callers
+from ropewalk.systems.search.texts import answered
+
+EXAMPLES = made.examples(60, 0)
+ASKED = made.examples(90, 0)[60:]
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return learn.train(EXAMPLES, trees=30, risk=0.5)
+
+
+@pytest.fixture
+def model(reader):
+    with open_store("memory://") as store:
+        collection = Collection(store, "facts")
+        collection.create(Layout((Field("text", "text"), Field("tenant", "keyword"))))
+        texts = list(dict.fromkeys(e.text for e in ASKED))
+        collection.write([{"id": f"d{n}", "text": t, "tenant": "ab"[n % 2]} for n, t in enumerate(texts)])
+        found = Search(Spec("facts", None, legs="terms"), reader=reader)
+        found.attach(store)
+        found.texts = {f"d{n}": t for n, t in enumerate(texts)}
+        yield found
+
+
+def ask(model, question, **more):
+    return answered(model, {"query": question, "task": "ask", **more})
+
+
+def test_an_answer_stands_where_its_source_says(model):
+    said = [ask(model, e.question) for e in ASKED]
+    given = [one for one in said if one["answer"]]
+    assert len(given) > len(said) / 3
+    for one in given:
+        assert 0 < one["confidence"] <= 1
+        for source in one["evidence"]:
+            text = model.texts[source["id"]]
+            assert "".join(p["text"] for p in source["parts"] if p["mark"]) == text[source["start"] : source["end"]]
+        first = one["evidence"][0]
+        assert model.texts[first["id"]][first["start"] : first["end"]] == one["answer"]
+
+
+def test_what_no_document_tells_is_not_answered(model):
+    assert ask(model, "")["answer"] == ""
+    assert ask(model, "xyzzy?")["answer"] == ""
+
+
+def test_a_callers_answer_comes_from_the_callers_documents(model):
+    bound = {callers.named(t): {"name": t, "where": {"tenant": t}} for t in "ab"}
+    callers.save(model._store, "facts", bound)
+    model.attach(model._store)
+    for e in ASKED:
+        found = ask(model, e.question, caller="a", where='{"any": [{"tenant": "a"}, {"tenant": "b"}]}')
+        assert all(int(source["id"][1:]) % 2 == 0 for source in [*found["evidence"], *found["hits"]])
+
+
+@pytest.fixture
+def endpoint(monkeypatch):
+    """A local endpoint that writes what `says` holds."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = json.dumps({"choices": [{"message": {"content": server.says}}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *parts):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("ROPEWALK_PROSE_URL", f"http://127.0.0.1:{server.server_port}/v1")
+    monkeypatch.setenv("ROPEWALK_PROSE_MODEL", "toy")
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_prose_is_shown_only_with_its_sources(model, endpoint):
+    question = next(e.question for e in ASKED if ask(model, e.question)["answer"])
+    endpoint.says = "It was so [1]."
+    assert (ask(model, question)["prose"], ask(model, question)["prose_cites"]) == ("It was so [1].", [1])
+    endpoint.says = "It was so."
+    found = ask(model, question)
+    assert (found["prose"], bool(found["answer"])) == ("", True)
+    assert "without a source" in found["prose_refused"]
