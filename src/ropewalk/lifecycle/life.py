@@ -17,6 +17,7 @@ from ropewalk import config as configs
 from ropewalk.errors import CorruptError, MissingError, RopewalkError
 from ropewalk.lifecycle import answers, records, releases, stages
 from ropewalk.lifecycle.lane import Lane, code_version, digest, keep, remember, stage, workspace
+from ropewalk.lifecycle.upkeep import keep_up
 from ropewalk.store import Record
 from ropewalk.types import Dataset, Finding, Outcome, Release, Report, Run, System
 from ropewalk.whole import write_whole
@@ -45,7 +46,7 @@ class Life:
 
 
 def live(system: System[Any], config: Any, lane: Lane, *, out: str | Path | None = None) -> Life:
-    """data, train, evaluate, register, promote, outputs, serve with the held-out rows, truths, monitor."""
+    """data, train, evaluate, register, promote, outputs, serve with the held-out rows, truths, monitor, upkeep."""
     begun = time.monotonic()
     folder = Path(out) if out is not None else Path("out") / system.name
     dataset = stages.data(system, config, lane)
@@ -60,6 +61,7 @@ def live(system: System[Any], config: Any, lane: Lane, *, out: str | Path | None
         page = folder / "monitor.html"
         findings = watch(system, config, lane, release, page)
         lane.console.say(f"monitor: {len(findings)} findings, {page}")
+        keep_up(system, lane, release)
         files = (*files, page)
     seconds = time.monotonic() - begun
     lane.console.say(f"live: the whole life took {seconds:.1f} s")

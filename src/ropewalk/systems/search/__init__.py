@@ -5,6 +5,7 @@ What it decides is which documents a person reads first; the report says what a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,18 @@ def _routes() -> tuple[Any, ...]:
     return ROUTES
 
 
+def _merge(model: Any, store: Any, job: Job) -> Mapping[str, Any]:
+    from ropewalk.systems.search.upkeep import merge
+
+    return merge(model, store, job)
+
+
+def _garbage(model: Any, store: Any, job: Job) -> Mapping[str, Any]:
+    from ropewalk.systems.search.upkeep import garbage
+
+    return garbage(model, store, job)
+
+
 system = System(
     name="search",
     about="Finds the documents that answer a query, and answers questions with their sources.",
@@ -81,5 +94,6 @@ system = System(
     checks=_checks,
     routes=_routes,
     commands=COMMANDS,
+    upkeep={"merge": _merge, "garbage": _garbage},
     extras=("search",),
 )
