@@ -26,7 +26,7 @@ from ropewalk.store import open_store
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.layout import Field, Layout
 from ropewalk.systems.search.index.upkeep import merge
-from ropewalk.systems.search.retrieve.engine import Engine, Leg, Wanted
+from ropewalk.systems.search.retrieve.engine import Engine, Leg, Ranked, Wanted
 from ropewalk.systems.search.retrieve.fused import fuse
 from rows import tell
 
@@ -151,7 +151,10 @@ def search(collection: Collection, made: Made, count: int, topics: np.ndarray) -
     found = [engine.search(Wanted(t, 100, count=False), v) for t, v in zip(texts, vectors, strict=True)]
     each = 1000 * (cpu() - begun) / len(texts)
     truth = exact(made, count, vectors, engine.depth)
-    best = [engine.fuse(engine, t, f.legs["terms"], leg) for t, f, leg in zip(texts, found, truth, strict=True)]
+    best = [
+        engine.order(engine, Ranked((), f.legs["terms"], leg, v))
+        for f, leg, v in zip(found, truth, vectors, strict=True)
+    ]
     relevant = [set(np.flatnonzero(topics == t).tolist()) for t in asked]
     ours = np.mean([len(r & set(f.rows.tolist())) / len(r) for r, f in zip(relevant, found, strict=True)])
     theirs = np.mean([len(r & set(f.rows[:100].tolist())) / len(r) for r, f in zip(relevant, best, strict=True)])

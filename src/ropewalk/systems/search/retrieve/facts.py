@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ropewalk.systems.search.index.snapshot import Snapshot
 
 SAMPLE = 1_000  # vectors from which the spread of a query's cosines is told, to some 3 %
-READ = 200  # documents from which the mean length is told
+READ = 64  # documents from which the mean length is told: the fusion takes its logarithm
 
 
 @dataclass(frozen=True, slots=True)
