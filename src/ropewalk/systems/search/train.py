@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from dataclasses import replace
+from pathlib import Path
 
+from ropewalk.errors import MissingError
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.answer.examples import Example
 from ropewalk.systems.search.answer.learn import train as train_reader
@@ -45,7 +48,7 @@ def with_reader(config: Config, model: Search, dataset: Dataset, job: Job) -> Se
         Example(q["id"], q["question"], q["text"], q["answer"], q["start"], q["language"], q["group"])
         for q in questions
     ]
-    base = weights_folder() if config.reader == "network" else None
+    base = _network_base() if config.reader == "network" else None
     made = Search(model.spec, model.reranker, train_reader(examples, base, job, risk=config.risk, seed=job.seed))
     made.attach(job.store)
     return made
@@ -64,6 +67,17 @@ def taught(config: Config, model: Search, dataset: Dataset, job: Job) -> Search:
     made = Search(replace(model.spec, shift=found.shift), reranker)
     made.attach(job.store)
     return made
+
+
+def _network_base() -> Path:
+    """The folder of the weights that a network reader begins with."""
+    if importlib.util.find_spec("optax") is None:
+        raise MissingError(
+            "package",
+            "optax",
+            hint="A network is trained with JAX: pip install 'ropewalk[search,inventory]'; or set reader=trees.",
+        )
+    return weights_folder()
 
 
 def _mark(dataset: str, layout: Layout) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ropewalk.methods.text.answers import answer_words
-from ropewalk.systems.search.answer.reader import Reader, Reading, read, signals, sure
+from ropewalk.systems.search.answer.reader import Reader, Reading, Scale, is_heard, read, signals, sure
 from ropewalk.systems.search.answer.tokens import Tokens, parse, tokenise
 
 MOST = 20  # passages that are read, best first
@@ -76,9 +76,10 @@ def answer(question: str, passages: Sequence[Passage], reader: Reader, k: int = 
     reading = read(reader, parse(question, language), tokens)
     if reading is None:
         return Answers(question, (), "No passage holds a word that could be an answer.")
-    found = _answers(reading, kept, reader, k)
-    if found[0].probability < reader.scale.threshold:
-        return Answers(question, (), _reason(found[0], reader.scale.threshold), found)
+    scale = reader.scale if is_heard(reader, language) else reader.plain
+    found = _answers(reading, kept, scale, k)
+    if found[0].probability < scale.threshold:
+        return Answers(question, (), _reason(found[0], scale.threshold), found)
     return Answers(question, found, "")
 
 
@@ -89,7 +90,7 @@ def _reason(best: Answer, threshold: float) -> str:
     )
 
 
-def _answers(reading: Reading, passages: Sequence[Passage], reader: Reader, k: int) -> tuple[Answer, ...]:
+def _answers(reading: Reading, passages: Sequence[Passage], scale: Scale, k: int) -> tuple[Answer, ...]:
     found: list[Answer] = []
     taken: set[tuple[int, int]] = set()  # (passage, word) of the answers so far
     for group in _groups(reading, passages):
@@ -98,7 +99,7 @@ def _answers(reading: Reading, passages: Sequence[Passage], reader: Reader, k: i
             continue
         taken |= words
         sources = tuple(_source(reading, passages, at) for at in group.places)
-        surety = sure(reader.scale, signals(group.worth, group.chance, group.total))
+        surety = sure(scale, signals(group.worth, group.chance, group.total))
         surety = min([surety, *(a.probability for a in found)])
         found.append(Answer(_text(reading, group.places[0]), surety, sources))
         if len(found) == max(k, 1):

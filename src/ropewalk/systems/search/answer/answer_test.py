@@ -21,7 +21,7 @@ def reader():
 
 @pytest.fixture(scope="module")
 def open_minded(reader):
-    return replace(reader, scale=replace(reader.scale, threshold=0.0))
+    return replace(reader, scale=replace(reader.scale, threshold=0.0), plain=replace(reader.plain, threshold=0.0))
 
 
 def passages(*texts: str, start: int = 0) -> list[Passage]:
@@ -88,7 +88,7 @@ def test_documents_that_say_the_same_are_one_answer_with_all_sources(open_minded
 
 
 def test_a_reader_that_is_not_sure_abstains_and_says_why(reader):
-    careful = replace(reader, scale=replace(reader.scale, threshold=0.9999))
+    careful = replace(reader, plain=replace(reader.plain, threshold=0.9999))
     found = answer("Why is the sea salty?", passages(RACE), careful)
     assert found.answers == ()
     assert "with a probability of at least 1.00; the likeliest" in found.abstained

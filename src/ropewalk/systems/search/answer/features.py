@@ -25,6 +25,7 @@ from ropewalk.systems.search.answer.tokens import (
     candidates,
 )  # fmt: skip
 
+UNCASED = ("zh",)
 FAR = 40  # words: farther than any clause
 
 
@@ -162,6 +163,9 @@ def expected(question: Question, scene: Scene) -> np.ndarray:
         return total[last + 1] - total[first] > 0
 
     number, year, month, capital = (some(name) for name in ("number", "year", "month", "capital"))
+    if question.tokens.language in UNCASED:  # without capitals a name is what is neither a number nor a small word
+        small = _sums(joined(scene.passages, "kind") < OTHER)
+        capital = ~number & (small[last + 1] - small[first] == 0)
     rules = {
         "how many": np.where(number, 1, -1),
         "how long": np.where(number, 1, -1),

@@ -41,6 +41,7 @@ class Outcome:
     f1: float
     signals: np.ndarray  # reader.signals
     stray: bool = False  # it was asked of a passage that does not hold the answer
+    heard: bool = True  # the network was listened to
 
 
 def train(
@@ -64,15 +65,28 @@ def train(
         for at in range(parts)
     ]  # fmt: skip
     done = job.map(crossed, tasks) if job else [crossed(task, 0) for task in tasks]
-    scale = scaled([outcome for outcomes in done for outcome in outcomes], risk)
-    return replace(learn(examples, base, recipe, seed, trees), scale=scale)
+    scale, plain = (
+        scaled([o for outcomes in done for o in outcomes if o.heard == heard], risk) for heard in (True, False)
+    )
+    return replace(learn(examples, base, recipe, seed, trees), scale=scale, plain=plain)
 
 
 def crossed(task: tuple[Any, ...], _: int) -> list[Outcome]:
     """Outcomes on examples of a reader that never saw them; task: (learned from, tested on, base, recipe, seed, trees)."""
     known, unseen, base, recipe, seed, trees = task
     reader = learn(known, base, recipe, seed, trees)
-    return [outcome for e in unseen for outcome in (examined(reader, e), stray(reader, e, unseen)) if outcome]
+    return both(reader, unseen)
+
+
+def both(reader: Reader, unseen: Sequence[Example]) -> list[Outcome]:
+    """Outcomes of a reader that hears its network (where it has one) and of the same one deaf, stray ones included."""
+    found = []
+    for heard, one in ((True, reader), (False, replace(reader, weights={}))):
+        outcomes = [outcome for e in unseen for outcome in (examined(one, e), stray(one, e, unseen)) if outcome]
+        found += [replace(outcome, heard=heard) for outcome in outcomes]
+        if not reader.weights:
+            return found + [replace(outcome, heard=False) for outcome in outcomes]
+    return found
 
 
 def learn(

@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ropewalk.errors import MissingError
 from ropewalk.systems.search.answer import features as seen
 from ropewalk.systems.search.answer import network, windows
+from ropewalk.systems.search.answer.learn import learn, learn_trees
 from ropewalk.systems.search.answer.made import examples
 from ropewalk.systems.search.answer.reader import Reader, load, open_tokenizer, read, save
 from ropewalk.systems.search.answer.tokens import parse, tokenise
@@ -15,7 +17,7 @@ from ropewalk.systems.search.answer.tokens import parse, tokenise
 RECIPE = network.Recipe(epochs=12, rate=3e-3, head_rate=1e-2, batch=8, frozen_layers=1)
 
 
-def tiny(seed: int) -> network.Weights:
+def raw(seed: int) -> dict[str, np.ndarray]:
     """A BERT of two layers, 24 wide, for the vocabulary of `tokenizer`."""
     rng = np.random.default_rng(seed)
     sizes = {"attention.self.query": (24, 24), "attention.self.key": (24, 24), "attention.self.value": (24, 24),
@@ -33,7 +35,20 @@ def tiny(seed: int) -> network.Weights:
     for name in norms:
         found[name + ".weight"], found[name + ".bias"] = np.ones(24), np.zeros(24)
     found["pooler.dense.weight"] = np.ones((24, 24))
-    return network.begin({name: value.astype(np.float32) for name, value in found.items()}, seed)
+    return {name: value.astype(np.float32) for name, value in found.items()}
+
+
+def tiny(seed: int) -> network.Weights:
+    return network.begin(raw(seed), seed)
+
+
+def write_safetensors(path, weights: dict[str, np.ndarray]) -> None:
+    header, at = {}, 0
+    for name, value in weights.items():
+        header[name] = {"dtype": "F32", "shape": list(value.shape), "data_offsets": [at, at + value.nbytes]}
+        at += value.nbytes
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(value.tobytes() for value in weights.values()))
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +114,7 @@ def test_numpy_and_jax_say_the_same(tokenizer):
         np.testing.assert_allclose(np.asarray(both)[row, : len(window.ids)], alone, atol=1e-4)
 
 
-def test_training_learns_and_the_same_seed_gives_the_same_weights(tokenizer):
+def test_training_learns_and_a_reader_learned_again_from_files_has_the_same_weights(tokenizer, tmp_path):
     known = []
     for e in examples(8, 0):
         seen_, scene = view(tokenizer, e.question, e.text)
@@ -107,18 +122,22 @@ def test_training_learns_and_the_same_seed_gives_the_same_weights(tokenizer):
         inside = np.flatnonzero((tokens.end > e.start) & (tokens.start < e.start + len(e.answer)))
         known.append(windows.labelled(seen_, int(inside[0]), int(inside[-1])))
     losses: list[float] = []
-    first = network.train(tiny(0), known, RECIPE, 3, lambda epoch, loss, weights: losses.append(loss))
-    again = network.train(tiny(0), known, RECIPE, 3)
+    start = network.begin(raw(0), 3)
+    first = network.train(start, known, RECIPE, 3, lambda epoch, loss, weights: losses.append(loss))
     assert losses[-1] < 0.9 * losses[0]
-    assert all(np.array_equal(first[name], again[name]) for name in first)
     frozen = [name for name in first if name.startswith(("embeddings", "encoder.layer.0"))]
     assert frozen
-    assert all(np.array_equal(first[name], tiny(0)[name]) for name in frozen)
+    assert all(np.array_equal(first[name], start[name]) for name in frozen)
+
+    with pytest.raises(MissingError, match=r"tokenizer\.json.*starts from MiniLM"):
+        learn(examples(8, 0), tmp_path, RECIPE, 3, trees=5)
+    (tmp_path / "tokenizer.json").write_text(tokenizer)
+    write_safetensors(tmp_path / "model.safetensors", raw(0))
+    again = learn(examples(8, 0), tmp_path, RECIPE, 3, trees=5)
+    assert all(np.array_equal(value.astype(np.float16), again.weights[name]) for name, value in first.items())
 
 
 def test_a_reader_with_a_network_is_kept_and_heard_only_in_its_languages(tokenizer, tmp_path):
-    from ropewalk.systems.search.answer.learn import learn_trees
-
     half = {name: value.astype(np.float16).astype(np.float32) for name, value in tiny(0).items()}
     reader = Reader(learn_trees(examples(24, 0), 0, 20), half, 1, tokenizer)
     save(reader, tmp_path / "a")

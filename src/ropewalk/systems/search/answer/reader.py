@@ -21,8 +21,8 @@ from ropewalk.systems.search.answer import network, ranker, windows
 from ropewalk.systems.search.answer.tokens import Question, Tokens
 
 FORMAT = 1
-SHARP = 2.0  # of the trees' scores as log odds
-POINTED = 0.3  # what the network's log-probabilities count beside the trees' scores
+POINTED = 0.4  # what the network's log-probabilities count beside the trees' scores
+SHARP = {True: 2.0, False: 1.5}  # of the scores as log odds, with a network and without
 SENTENCES = 12  # best sentences whose spans are looked at
 
 
@@ -44,7 +44,8 @@ class Reader:
     weights: network.Weights  # the network's; empty for a reader without one
     frozen: int  # layers of it that were not trained
     tokenizer: str  # its tokenizer.json
-    scale: Scale = Scale()
+    scale: Scale = Scale()  # where the network is heard
+    plain: Scale = Scale()  # where it is not
     languages: tuple[str, ...] = ("en",)  # in which the network is heard
     _live: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # opened once, when first needed
 
@@ -69,24 +70,29 @@ def read(reader: Reader, question: Question, passages: Sequence[Tokens]) -> Read
     scene = seen.lay(question, passages, SENTENCES)
     if not len(scene.first):
         return None
-    return weigh(scene, *scores(reader, question, scene))
+    return weigh(scene, *scores(reader, question, scene), is_heard(reader, question.tokens.language))
+
+
+def is_heard(reader: Reader, language: str) -> bool:
+    """Does the network speak on questions of this language?"""
+    return bool(reader.weights) and language in reader.languages
 
 
 def scores(reader: Reader, question: Question, scene: seen.Scene) -> tuple[np.ndarray, np.ndarray]:
     """([c] by the trees, [c] log-probability by the network or 0 where it is not heard)."""
     table, _ = seen.features(question, scene)
     by_trees = _booster(reader).predict(table, num_threads=1)
-    if not reader.weights or question.tokens.language not in reader.languages:
+    if not is_heard(reader, question.tokens.language):
         return by_trees, np.zeros(len(by_trees))
     view = windows.view(_tokenizer(reader), question, scene)
     pointed = network.point(reader.weights, view.window, reader.frozen)
     return by_trees, windows.span_scores(view, pointed, scene.first, scene.last, len(scene.passage)).sum(axis=1)
 
 
-def weigh(scene: seen.Scene, by_trees: np.ndarray, by_network: np.ndarray) -> Reading:
+def weigh(scene: seen.Scene, by_trees: np.ndarray, by_network: np.ndarray, heard: bool) -> Reading:
     """Both views of each candidate as one ranking."""
     total = by_trees + POINTED * by_network
-    chance = ranker.chances(total, SHARP)
+    chance = ranker.chances(total, SHARP[heard])
     start, end = seen.places(scene, scene.first, scene.last)
     top, worth = ranker.agreed(chance, start, end)
     order = np.argsort(-worth, kind="stable")
@@ -144,6 +150,7 @@ def save(reader: Reader, folder: Path) -> None:
         "frozen": reader.frozen,
         "languages": list(reader.languages),
         "scale": asdict(reader.scale),
+        "plain": asdict(reader.plain),
     }
     (folder / "reader.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
     if reader.weights:
@@ -163,7 +170,7 @@ def load(folder: Path) -> Reader:
             raise DataError(
                 [f"{folder}/reader.json has format {about['format']}, this version reads {FORMAT}; train again."]
             )
-        scale = Scale(**{**about["scale"], "weights": tuple(about["scale"]["weights"])})
+        scale, plain = (Scale(**{**about[n], "weights": tuple(about[n]["weights"])}) for n in ("scale", "plain"))
         frozen, languages = int(about["frozen"]), tuple(about["languages"])
     except (ValueError, KeyError, TypeError) as error:
         raise DataError([f"{folder}/reader.json is no description of a reader ({error}); train again."]) from error
@@ -173,4 +180,6 @@ def load(folder: Path) -> Reader:
         with np.load(folder / "network.npz", allow_pickle=False) as kept:
             weights = {name: kept[name].astype(np.float32) for name in kept.files}
         tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    return Reader((folder / "trees.txt").read_text(encoding="utf-8"), weights, frozen, tokenizer, scale, languages)
+    return Reader(
+        (folder / "trees.txt").read_text(encoding="utf-8"), weights, frozen, tokenizer, scale, plain, languages
+    )
