@@ -140,6 +140,7 @@ def exact(made: Made, count: int, queries: np.ndarray, k: int) -> list[Leg]:
 
 
 def search(collection: Collection, made: Made, count: int, topics: np.ndarray) -> None:
+    collection.open().close()  # what is local is there afterwards
     begun, wall = cpu(), time.perf_counter()
     engine = Engine(collection.open(), None, fuse)
     asked = rng_topics(topics)
