@@ -23,9 +23,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import servers
 from ropewalk.store import open_store
 from ropewalk.systems.search.index.collection import Collection
-from ropewalk.systems.search.index.layout import Field, Layout
 from rows import tell
-from search_million import DIMS, Made, cpu, parts
+from search_million import Made, build, cpu
 
 URL = "s3://ropewalk/cold"
 # On demand in us-east-1, 20 July 2026: a core is half of a c7a.large (USD 0.10264 an hour); S3 standard.
@@ -33,21 +32,9 @@ CORE_USD_H, PUT_USD, GET_USD, GB_MONTH_USD = 0.05132, 5e-6, 4e-7, 0.023
 TB = 1e12
 
 
-def build(count: int) -> dict[str, float]:
-    made, text, spent = Made(), 0, 0.0
+def built(count: int) -> dict[str, float]:
     with open_store(URL) as store:
-        collection = Collection(store, "cold")
-        collection.create(Layout((Field("text", "text"),), encoder="made", dims=DIMS))
-        segments = []
-        for documents, vectors, _ in parts(made, count):
-            begun = cpu()
-            segments.append(collection.put_segment(documents, vectors))
-            spent += cpu() - begun
-            text += sum(len(d["text"]) for d in documents)
-        begun = cpu()
-        collection.commit(segments)
-        spent += cpu() - begun
-        return {"cpu": spent, "text": text, "bytes": sum(s.bytes for s in segments), **dict(store.requests)}
+        return {**build(Collection(store, "cold"), Made(), count), **store.requests}
 
 
 def cold() -> None:
@@ -89,7 +76,7 @@ def main() -> None:
         return
     with servers.s3() as environment, tempfile.TemporaryDirectory() as folder:
         os.environ |= {**environment, "ROPEWALK_LOCAL": f"{folder}/writer"}
-        built = build(options.documents)
+        made = built(options.documents)
         runs = []
         for number in range(options.runs):
             env = {**os.environ, "ROPEWALK_LOCAL": f"{folder}/{number}"}
@@ -100,7 +87,7 @@ def main() -> None:
     worst = max(run["seconds"] for run in runs)
     seconds = ", ".join(f"{run['seconds']:.2f}" for run in runs)
     print(
-        f"built: {options.documents / built['cpu']:,.0f} documents per CPU-s with vectors, {built['bytes'] / 1e6:,.1f} MB, requests { ({k: v for k, v in built.items() if k in ('put', 'get', 'head', 'list', 'delete')}) }"
+        f"built: {options.documents / made['cpu']:,.0f} documents per CPU-s with vectors, {made['bytes'] / 1e6:,.1f} MB, requests { ({k: v for k, v in made.items() if k in ('put', 'get', 'head', 'list', 'delete')}) }"
     )
     print(
         f"cold: {seconds} s, {runs[0]['cpu']:.2f} CPU-s, requests {runs[0]['requests']}, {runs[0]['hits']} hits; warm {1000 * runs[0]['each']:.2f} ms CPU a query"
@@ -113,11 +100,11 @@ def main() -> None:
         "turbopuffer 0.87 s at 1 M",
         worst <= 1,
     )
-    per_tb = TB / built["text"]
+    per_tb = TB / made["text"]
     index_usd = per_tb * (
-        built["cpu"] / 3600 * CORE_USD_H
-        + built.get("put", 0) * PUT_USD
-        + (built.get("get", 0) + built.get("head", 0)) * GET_USD
+        made["cpu"] / 3600 * CORE_USD_H
+        + made.get("put", 0) * PUT_USD
+        + (made.get("get", 0) + made.get("head", 0)) * GET_USD
     )
     query_usd = 1e6 * runs[0]["each"] / 3600 * CORE_USD_H
     print(
@@ -125,7 +112,7 @@ def main() -> None:
     )
     tell(
         "cost of a TB of text indexed (with vectors given)",
-        f"USD {index_usd:.2f}, then {per_tb * built['bytes'] / 1e9 * GB_MONTH_USD:.2f} a month to keep",
+        f"USD {index_usd:.2f}, then {per_tb * made['bytes'] / 1e9 * GB_MONTH_USD:.2f} a month to keep",
         anchor="Quickwit USD 2 a TB indexed",
     )
     tell(

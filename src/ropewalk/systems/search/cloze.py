@@ -7,8 +7,9 @@ from its document, so whoever finds it knows what the rest is about. It says les
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import TYPE_CHECKING, Any
+
+from ropewalk.methods.text.sentences import sentence_spans
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,7 +18,6 @@ MOST = 200  # documents that are asked: intervals of a few points
 WORDS = (8, 40)  # of a sentence that says something, and is no list
 LEAST = 3  # sentences that a text must have, so that something is left
 ABOUT = "none were given: each query is a sentence that was taken out of the one document that is relevant to it"
-_SENTENCE = re.compile(r"[^.!?。！？\n]*(?:\n(?!\s*\n)[^.!?。！？\n]*)*[.!?。！？]")
 
 
 def take_out(documents: pl.DataFrame) -> pl.DataFrame:
@@ -54,7 +54,7 @@ def without(documents: pl.DataFrame, removed: pl.DataFrame) -> pl.DataFrame:
 
 def _parted(text: str, id: str) -> tuple[str, str] | None:
     """A sentence, drawn by the document's id, and the text without it."""
-    spans = [m.span() for m in _SENTENCE.finditer(text)]
+    spans = sentence_spans(text, "en")
     fit = [(a, b) for a, b in spans if WORDS[0] <= len(text[a:b].split()) <= WORDS[1]]
     if len(spans) < LEAST or not fit:
         return None

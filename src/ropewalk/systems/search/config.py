@@ -8,8 +8,6 @@ from pydantic import field_validator
 
 from ropewalk.config import Settings, Source, setting
 
-KINDS = ("text", "keyword", "int", "float", "date", "bool")
-
 
 class Config(Settings):
     """Every default says why it is what it is."""
@@ -95,9 +93,6 @@ class Config(Settings):
         high=5000,
     )
     synonyms: dict[str, list[str]] = setting({}, "Words that mean the same: {tv: [television]}.", stage="train")
-    tenant_field: str | None = setting(
-        None, "Keyword field that a caller's token is bound to. None: everybody sees everything.", stage="train"
-    )
 
     seconds_per_hit: float = setting(
         5.0,

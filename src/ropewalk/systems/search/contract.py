@@ -22,7 +22,6 @@ REQUEST = Contract(
         Column("where", "str", 'filter as JSON: {"brand": ["HP"], "price": {"gte": 10, "lt": 20}}', required=False, default=""),
         Column("facets", "str", "fields to count, with commas: brand,price", required=False, default=""),
         Column("language", "str", "ISO 639-1 of the query; empty: the collection's", required=False, default=""),
-        Column("manifest", "int", "search as of this manifest of the collection; 0: the newest", low=0, required=False, default=0),
         Column("caller", "str", "token of who asks; decides what may be seen where the collection is bound to callers", required=False, default="", secret=True),
         Column("about", "str", "feedback: event_id of the answer", required=False, default=""),
         Column("document", "str", "feedback: id of the hit", required=False, default=""),

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from ropewalk.methods.text import fusion
+from ropewalk.methods.text import fusion, ranking
 from ropewalk.methods.text.fusion import Leg
 from ropewalk.systems.search.retrieve import rerank, terms, words
 from ropewalk.systems.search.retrieve.engine import Engine, Ranked, Wanted
@@ -52,14 +52,6 @@ class Lesson:
         judged = self.labels.get(query, {})
         return np.array([max(0, judged.get(id, 0)) for id in self.engine.snapshot.ids(rows)], float)
 
-    def gain(self, query: str, leg: Leg) -> float:
-        """nDCG@10."""
-        found = self.labelled(query, leg.rows[:10])
-        discount = 1 / np.log2(np.arange(2, 12))
-        best = np.sort([max(0, label) for label in self.labels.get(query, {}).values()])[::-1][:10]
-        ideal = float((best * discount[: len(best)]).sum())
-        return float((found * discount[: len(found)]).sum()) / ideal if ideal else 0.0
-
 
 def _ranked(engine: Engine, text: str) -> Ranked:
     wanted = Wanted(text, engine.depth, "hybrid", count=False)
@@ -73,7 +65,12 @@ def learn(lesson: Lesson, queries: Sequence[str], seed: int) -> Learned:
     taught = [q for q in queries if any(label > 0 for label in lesson.labels.get(q, {}).values())]
     if not taught:
         return Learned()
-    shift = fusion.learned(lambda by: np.array([lesson.gain(q, lesson.fused(q, by)) for q in taught]))
+
+    def ndcg(shift: float) -> np.ndarray:
+        run = {q: lesson.engine.snapshot.ids(lesson.fused(q, shift).rows[:10]) for q in taught}
+        return ranking.score(lesson.labels, run, ["ndcg@10"], taught)["ndcg@10"]
+
+    shift = fusion.learned(ndcg)
     found = [
         (lesson.features(q, shift), lesson.labelled(q, lesson.fused(q, shift).rows[: rerank.TOP]), q) for q in taught
     ]

@@ -17,11 +17,13 @@ REFRESH_S = 0.5  # so that what is committed can be found within a second
 
 
 class Live:
-    """Opens the newest manifest. Old ones stay open for as long as a thread still reads them."""
+    """Opens the newest manifest, or always the one with `number`. Old ones stay open for as long as a thread still reads them."""
 
-    def __init__(self, store: Store, name: str, bound: str, refresh_s: float = REFRESH_S) -> None:
+    def __init__(
+        self, store: Store, name: str, bound: str, number: int | None = None, refresh_s: float = REFRESH_S
+    ) -> None:
         self.collection = Collection(store, name)
-        self._store, self._bound, self._refresh_s = store, bound, refresh_s
+        self._store, self._bound, self._number, self._refresh_s = store, bound, number, refresh_s
         self._lock = threading.Lock()
         self._held: tuple[Snapshot, callers.Callers | None] | None = None
         self._looked = 0.0
@@ -37,15 +39,11 @@ class Live:
     def _look(self) -> tuple[Snapshot, callers.Callers | None]:
         held = self._held
         if held is None or time.monotonic() - self._looked >= self._refresh_s:
-            newest = self.collection.latest()
+            newest = self.collection.latest() if self._number is None else self._number
             snapshot = held[0] if held is not None and held[0].number == newest else self.collection.open(newest)
             held = self._held = (snapshot, callers.load(self._store, self._bound))
             self._looked = time.monotonic()
         return held
-
-    def at(self, number: int) -> tuple[Snapshot, callers.Callers | None]:
-        """As of an older manifest; what callers may see is as of now."""
-        return self.collection.open(number), callers.load(self._store, self._bound)
 
     def state(self, snapshot: Snapshot) -> str:
         return f"{self.collection.name}@{snapshot.number}"

@@ -57,9 +57,11 @@ class Search:
 
     # -- life --
 
-    def attach(self, store: Store) -> None:
+    def attach(self, store: Store, manifest: int | None = None) -> None:
+        """Read the collection in this store. `manifest`: always as of this one; it is for who holds the store, no caller can ask for it,
+        because what was deleted since is still in it."""
         self._store = store
-        self._live = Live(store, self.spec.collection, self.spec.bound or self.spec.collection)
+        self._live = Live(store, self.spec.collection, self.spec.bound or self.spec.collection, manifest)
 
     def save(self, folder: Path) -> None:
         body = {**asdict(self.spec), "encoder": asdict(self.spec.encoder) if self.spec.encoder else None}
@@ -84,7 +86,7 @@ class Search:
         return {c.name: np.array([a[c.name] for a in answers], _DTYPES[c.kind]) for c in ANSWER.columns}
 
     def _answer(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        engine, bound, state = self.opened(row["caller"], row["manifest"])
+        engine, bound, state = self.opened(row["caller"])
         empty = {**_EMPTY, "state": state}
         if row["task"] == "feedback":
             return empty
@@ -127,16 +129,19 @@ class Search:
                 raise RequestError(
                     f"facets: there is no field {name!r} to count." + (f" Did you mean {close!r}?" if close else "")
                 )
+        language, known = row["language"], engine.snapshot.layout.languages
+        if language and language not in known:
+            raise RequestError(f"language: the collection is analysed as {', '.join(known)}, not as {language!r}.")
         legs = self.spec.legs if row["legs"] == "hybrid" else row["legs"]
-        return Wanted(row["query"], row["k"], legs if self._encode else "terms", where, facets)
+        return Wanted(row["query"], row["k"], legs if self._encode else "terms", where, facets, language=language)
 
-    def opened(self, caller: str = "", manifest: int = 0) -> tuple[Engine, filters.Filter | None, str]:
-        """The engine on the newest manifest (or an older one), what the caller may see, and the name of that state."""
+    def opened(self, caller: str = "") -> tuple[Engine, filters.Filter | None, str]:
+        """The engine on the newest manifest, what the caller may see, and the name of that state."""
         if self._live is None:
             raise MissingError(
                 "store", self.spec.collection, hint="A search model reads a live collection: call attach(store) first."
             )
-        snapshot, known = self._live.at(manifest) if manifest else self._live.now()
+        snapshot, known = self._live.now()
         order = Learned(self.spec.shift, self.reranker)
         engine = Engine(snapshot, self._encode, order, self.spec.synonyms, self.spec.depth)
         return engine, callers.bound(known, caller, engine.kinds), self._live.state(snapshot)

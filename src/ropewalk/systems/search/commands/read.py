@@ -29,7 +29,9 @@ def query(
     explained: bool,
 ) -> int:
     model = which.model(desk, collection)
-    row = {"query": words, "k": top, "where": where, "facets": facets, "legs": legs, "manifest": manifest}
+    if manifest:
+        model.attach(desk.job.store, manifest)
+    row = {"query": words, "k": top, "where": where, "facets": facets, "legs": legs}
     found = answered(model, row)
     reasons = _reasons(model, row) if explained else {}
     found["hits"] = [{**hit, **({"why": reasons[hit["id"]]} if explained else {})} for hit in found["hits"]]
@@ -39,7 +41,7 @@ def query(
 
 def _reasons(model: Search, row: Mapping[str, Any]) -> dict[str, Any]:
     """id -> how the hit got its score."""
-    engine, bound, _ = model.opened(manifest=row["manifest"])
+    engine, bound, _ = model.opened()
     wanted = model.wanted(row, engine, bound)
     found = engine.search(wanted)
     return {one["id"]: one for one in (explain(engine, wanted, found, row) for row in found.rows.tolist())}

@@ -36,6 +36,7 @@ class Wanted:
     facets: tuple[str, ...] = ()
     count: bool = True
     typos: bool = True
+    language: str = ""  # of the query; empty: any of the collection's
 
 
 NONE = Leg(np.empty(0, np.int64), np.empty(0, np.float32), True)
@@ -89,7 +90,7 @@ class Engine:
     def search(self, wanted: Wanted, vector: np.ndarray | None = None) -> Found:
         """The hits of a query. `vector`: its encoding, where a caller has it already."""
         clauses = words.parse(wanted.query, self.texts)
-        understood = terms.understand(clauses, vocabulary(self.snapshot, self.synonyms), wanted.typos)
+        understood = terms.understand(clauses, vocabulary(self.snapshot, self.synonyms, wanted.language), wanted.typos)
         ranked = self.ranked(wanted, clauses, understood.query, vector)
         hits = self._ordered(wanted, ranked)
         total, facets = self._counts(wanted, understood.query, hits.rows[: wanted.k])

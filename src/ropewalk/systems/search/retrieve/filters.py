@@ -51,7 +51,6 @@ class No:
 
 
 Filter = OneOf | Between | Every | Some | No
-NOTHING = Some(())  # what nobody matches
 
 
 def both(first: Filter | None, second: Filter | None) -> Filter | None:

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from ropewalk.errors import RequestError
 from ropewalk.store import open_store
+from ropewalk.systems.search.index.collection import Collection
+from ropewalk.systems.search.index.layout import Field, Layout
 from ropewalk.systems.search.retrieve import callers, filtered, filters, masks, words
-from ropewalk.systems.search.retrieve.engine import Wanted
+from ropewalk.systems.search.retrieve.engine import Engine, Wanted
 from ropewalk.systems.search.retrieve.explain import explain
 from ropewalk.systems.search.retrieve.filters import Between, Every, No, OneOf, Some
+from ropewalk.systems.search.retrieve.fused import fuse
 from ropewalk.systems.search.retrieve.shop import engine, shop
 from ropewalk.systems.search.retrieve.suggest import suggest
 
@@ -97,6 +100,20 @@ def test_a_synonym_finds_what_the_word_does_not():
     with open_store("memory://") as store:
         made = engine(shop(store), synonyms={"footwear": ["shoes", "boots"]})
         assert set(ids(made, "footwear", legs="terms")) == {"1", "2", "3"}
+
+
+def test_a_query_in_one_language_is_looked_for_in_its_fields_alone():
+    with open_store("memory://") as store:
+        layout = Layout((Field("text", "text"),), languages=("en", "de"))
+        collection = Collection(store, "two")
+        collection.create(layout)
+        collection.write([{"id": "e", "text": "the gift"}, {"id": "d", "text": "das Gift", "language": "de"}])
+        made = Engine(collection.open(), None, fuse)
+        assert [set(ids(made, "gift", legs="terms", language=one)) for one in ("", "en", "de")] == [
+            {"d", "e"},
+            {"e"},
+            {"d"},
+        ]
 
 
 # -- filters --

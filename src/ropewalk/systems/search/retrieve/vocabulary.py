@@ -16,7 +16,8 @@ TWO_FROM = (
 )
 
 
-def vocabulary(snapshot: Snapshot, synonyms: Mapping[str, Sequence[str]]) -> Vocabulary:
+def vocabulary(snapshot: Snapshot, synonyms: Mapping[str, Sequence[str]], language: str = "") -> Vocabulary:
+    """`language`: the only one whose fields are searched; empty: all of the collection's."""
     searcher = snapshot.searcher
 
     def begins(place: str, prefix: str, most: int) -> list[str]:
@@ -24,7 +25,7 @@ def vocabulary(snapshot: Snapshot, synonyms: Mapping[str, Sequence[str]]) -> Voc
 
     return Vocabulary(
         snapshot.index.schema,
-        places(snapshot.layout),
+        tuple(place for place in places(snapshot.layout) if language in ("", place.language)),
         searcher.doc_freq,
         begins,
         lambda place, term: nearest(searcher, place, term),

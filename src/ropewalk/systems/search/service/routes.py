@@ -100,9 +100,8 @@ async def _given(request: Request) -> dict[str, Any]:
     """The row that a request asks with."""
     given: Mapping[str, Any] = request.query_params if request.method == "GET" else await _body(request)
     row: dict[str, Any] = {NAMES.get(name, name): value for name, value in given.items() if value not in ("", None)}
-    for name in ("k", "manifest"):
-        if request.method == "GET" and str(row.get(name, "")).isdigit():
-            row[name] = int(row[name])
+    if request.method == "GET" and str(row.get("k", "")).isdigit():
+        row["k"] = int(row["k"])
     for name in ("where", "facets"):
         if isinstance(row.get(name), (dict, list)):
             row[name] = json.dumps(row[name]) if name == "where" else ",".join(map(str, row[name]))

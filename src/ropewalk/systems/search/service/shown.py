@@ -14,12 +14,10 @@ from ropewalk.systems.search.retrieve import highlights, masks, terms, words
 from ropewalk.systems.search.retrieve.engine import Engine
 from ropewalk.systems.search.retrieve.vocabulary import vocabulary
 
-HIDDEN = ("id", "title", "text", "language", "lead")
-
 
 def answer(model: Search, row: Mapping[str, Any], answered: Mapping[str, Any]) -> dict[str, Any]:
     """The answer of a row as a page needs it."""
-    engine, _, state = model.opened(row.get("caller", ""), int(row.get("manifest", 0)))
+    engine, _, state = model.opened(row.get("caller", ""))
     ids, scores = json.loads(answered["ids"]), json.loads(answered["scores"])
     sought = _sought(engine, str(row.get("query", "")))
     documents = _by_id(engine, ids)
