@@ -333,7 +333,7 @@ def test_releases_are_moved_by_many_at_once(world):
 def test_a_writer_that_stands_still_is_waited_for_and_its_death_is_noticed(world):
     """A process that holds a stage and is stopped: the other says whom it waits for, and takes over at its death."""
     world.before("train")
-    long = ("train", COIN, "--set", "steps=300")
+    long = ("train", COIN, "--set", "steps=6000")  # seconds: the first must be stopped in the middle of it
     first = world.forks.start(*long, cwd=world.folder)
     time.sleep(0.3)
     os.kill(first, signal.SIGSTOP)
