@@ -18,6 +18,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,10 @@ from ropewalk.store import open_store
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.layout import Field, Layout
 from ropewalk.systems.search.index.upkeep import merge
+from ropewalk.systems.search.retrieve import terms, words
 from ropewalk.systems.search.retrieve.engine import Engine, Leg, Ranked, Wanted
 from ropewalk.systems.search.retrieve.fused import fuse
+from ropewalk.systems.search.retrieve.vocabulary import vocabulary
 from rows import tell
 
 TOPICS, OWN, WORDS, VOCABULARY, DIMS, QUERIES = 20_000, 30, 80, 200_000, 384, 200
@@ -153,8 +156,8 @@ def search(collection: Collection, made: Made, count: int, topics: np.ndarray) -
     each = 1000 * (cpu() - begun) / len(texts)
     truth = exact(made, count, vectors, engine.depth)
     best = [
-        engine.order(engine, Ranked((), f.legs["terms"], leg, v))
-        for f, leg, v in zip(found, truth, vectors, strict=True)
+        engine.order(engine, replace(legs_of(engine, t, v), dense=leg))
+        for t, leg, v in zip(texts, truth, vectors, strict=True)
     ]
     relevant = [set(np.flatnonzero(topics == t).tolist()) for t in asked]
     ours = np.mean([len(r & set(f.rows.tolist())) / len(r) for r, f in zip(relevant, found, strict=True)])
@@ -170,6 +173,13 @@ def search(collection: Collection, made: Made, count: int, topics: np.ndarray) -
     )
     tell(f"hybrid, {count:,} vectors x {DIMS}: relevant-document recall against exact", f"{ours / theirs:.5f} at {each:.1f} ms CPU a query", "0.999 at 30 ms",
          "22 ms", "int8 scan alone 18 ms", ours / theirs >= 0.999 and each <= 30)  # fmt: skip
+
+
+def legs_of(engine: Engine, text: str, vector: np.ndarray) -> Ranked:
+    """What is fused for a query."""
+    clauses = words.parse(text, engine.texts)
+    query = terms.understand(clauses, vocabulary(engine.snapshot, engine.synonyms)).query
+    return engine.ranked(Wanted(text, 100, count=False), clauses, query, vector)
 
 
 def rng_topics(topics: np.ndarray) -> np.ndarray:

@@ -1,18 +1,19 @@
 """Two rankings of one query into one: by terms (BM25) and by vectors (cosine), one rule for every collection.
 
     first(d) = cosine(d) + w t(d)                        w = exp(b + a . (f - m) / s), the facts f of the query
-    score(d) = first(d) + 0.25 sum_e p(e) cosine(d, e)   e the 20 documents with the highest first(e), p(e) ~ exp(15 first(e))
+    score(d) = first(d) + 0.25 sum_e p(e) cosine(d, e)   e the 20 documents with the highest first(e), p(e) ~ exp(25 first(e))
 
 `t` is BM25 between the end of the list (0) and its best (1), `w` is what the best hit by terms is worth in cosine: about
-0.1 where vectors know better, 1 and more where they know little (another language, rare names). It follows from six
-facts that cost nothing, since both rankings are at hand:
+0.1 where vectors know better, 1 and more where they know little (another language, rare names, words out of one known
+document). It follows from seven facts that cost little, since both rankings are at hand:
 
     agreement   BM25 of the ten nearest vectors, over the best BM25: do the vectors find what the terms find?
     drop_terms  how far BM25 falls within its first hundred, over the best: does it single out a few?
     drop_dense  how far the cosine falls within its first hundred, in standard deviations of the query's cosines
     spread      that standard deviation: vectors that all look alike to a query say little
     found       how many of a hundred hits the terms gave: a small collection, or rare words
-    length      the logarithm of the mean number of terms of a document: a sentence offers few terms to match
+    covered     the share of the query's terms, by idf, that the best hit by terms holds: all of six words is no accident
+    asked       the logarithm of the number of terms of the query
 
 The second line is feedback without a user: documents on one subject lie together, and the best of them say where. The
 convex combination of a cosine and a normalised BM25 is Bruch, Gai and Ingber, "An analysis of fusion functions for hybrid
@@ -37,12 +38,12 @@ UNSEEN = 0.5  # of the lowest BM25 of a list that was cut off: what a document b
 
 SHIFTS = (-2.0, -1.5, -1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
 
-FACTS = ("agreement", "drop_terms", "drop_dense", "spread", "found", "length")
-MEAN = np.array([0.4494, 0.7711, 3.755, 0.103, 0.904, 3.678])
-SCALE = np.array([0.1952, 0.1636, 1.816, 0.02262, 0.2421, 1.265])
-WEIGHTS = np.array([-0.3412, 0.2452, -0.2737, -0.1272, 0.1542, 0.1123])
-BIAS = -1.384
-FEEDBACK, FEEDBACK_TOP, FEEDBACK_SHARP = 0.25, 20, 15.0
+FACTS = ("agreement", "drop_terms", "drop_dense", "spread", "found", "covered", "asked")
+MEAN = np.array([0.4464, 0.7761, 3.669, 0.1013, 0.8793, 0.7074, 1.838])
+SCALE = np.array([0.1976, 0.1708, 1.79, 0.02353, 0.2725, 0.2902, 1.007])
+WEIGHTS = np.array([-0.3282, 0.2239, -0.3358, -0.2199, 0.1552, 0.3659, 0.2994])
+BIAS = -1.134
+FEEDBACK, FEEDBACK_TOP, FEEDBACK_SHARP = 0.25, 20, 25.0
 LIMIT = 2.5  # scales that a fact may be away from its mean: no collection is more extreme than those seen
 LOW, HIGH = np.exp(-4.0), np.exp(3.0)
 
@@ -62,11 +63,8 @@ class QueryFacts:
 
     cosines: np.ndarray  # float32 [k]: the exact cosine of every row of the terms' list, in its order
     spread: float  # standard deviation of the query's cosine over a sample of the collection
-
-
-@dataclass(frozen=True, slots=True)
-class CollectionFacts:
-    mean_terms: float  # terms of a document, on average
+    covered: float = 1.0  # share of the query's idf whose terms the first row of the terms' list holds
+    asked: int = 1  # terms of the query
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,6 @@ def fuse(
     terms: Leg,
     dense: Leg,
     query: QueryFacts,
-    collection: CollectionFacts,
     vectors: Callable[[np.ndarray], np.ndarray] | None = None,
     shift: float = 0.0,
 ) -> Leg:
@@ -96,7 +93,7 @@ def fuse(
     if not len(terms.rows) or not len(dense.rows):
         return dense if len(dense.rows) else terms
     them = candidates(terms, dense, query.cosines)
-    score = them.dense + weight(facts(terms, dense, query, collection), shift) * them.terms
+    score = them.dense + weight(facts(terms, dense, query), shift) * them.terms
     if vectors is not None:
         score = score + FEEDBACK * feedback(score, np.asarray(vectors(them.rows), np.float32))
     return ordered(them.rows, score)
@@ -131,8 +128,8 @@ def candidates(terms: Leg, dense: Leg, cosines: np.ndarray) -> Candidates:
     return Candidates(rows, by_terms, by_dense, rank_terms, rank_dense)
 
 
-def facts(terms: Leg, dense: Leg, query: QueryFacts, collection: CollectionFacts) -> np.ndarray:
-    """[6] in the order of `FACTS`; both legs have a row."""
+def facts(terms: Leg, dense: Leg, query: QueryFacts) -> np.ndarray:
+    """[7] in the order of `FACTS`; both legs have a row."""
     by_terms, by_dense = np.asarray(terms.scores[:DEPTH], float), np.asarray(dense.scores[:DEPTH], float)
     best, spread = max(by_terms[0], 1e-9), max(query.spread, 1e-3)
     position = {row: i for i, row in enumerate(terms.rows[:DEPTH].tolist())}
@@ -144,12 +141,13 @@ def facts(terms: Leg, dense: Leg, query: QueryFacts, collection: CollectionFacts
         (by_dense[0] - by_dense[-1]) / spread,
         query.spread,
         len(by_terms) / DEPTH,
-        np.log(max(collection.mean_terms, 1.0)),
+        query.covered,
+        np.log(max(query.asked, 1)),
     ])  # fmt: skip
 
 
 def weight(facts: np.ndarray, shift: float = 0.0) -> float:
-    """What the best BM25 of a query is worth in cosine, from its facts [6]."""
+    """What the best BM25 of a query is worth in cosine, from its facts [7]."""
     away = np.clip((facts - MEAN) / SCALE, -LIMIT, LIMIT)
     return float(np.clip(np.exp(BIAS + shift + away @ WEIGHTS), LOW, HIGH))
 

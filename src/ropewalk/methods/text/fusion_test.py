@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ropewalk.methods.text import fusion
-from ropewalk.methods.text.fusion import CollectionFacts, Leg, QueryFacts
+from ropewalk.methods.text.fusion import Leg, QueryFacts
 
-COLLECTION = CollectionFacts(mean_terms=60.0)
 NONE = Leg(np.empty(0, np.int64), np.empty(0, np.float32), complete=True)
 
 
@@ -31,7 +30,7 @@ def legs(seed: int, documents: int = 300, deep: int = 100) -> tuple[Leg, Leg, Qu
 @given(seed=st.integers(0, 10_000))
 def test_every_document_of_either_leg_is_ranked_once_best_first(seed: int) -> None:
     terms, dense, query, vectors = legs(seed)
-    fused = fusion.fuse(terms, dense, query, COLLECTION, lambda rows: vectors[rows])
+    fused = fusion.fuse(terms, dense, query, lambda rows: vectors[rows])
     assert sorted(fused.rows.tolist()) == np.union1d(terms.rows, dense.rows).tolist()
     assert (np.diff(fused.scores) <= 0).all()
 
@@ -43,10 +42,10 @@ def test_other_names_for_the_documents_do_not_change_the_ranking(seed: int) -> N
     new = np.random.default_rng(seed + 1).permutation(len(vectors))  # old row -> new row
     moved = np.empty_like(vectors)
     moved[new] = vectors
-    one = fusion.fuse(terms, dense, query, COLLECTION, lambda rows: vectors[rows])
+    one = fusion.fuse(terms, dense, query, lambda rows: vectors[rows])
     other = fusion.fuse(
         Leg(new[terms.rows], terms.scores, terms.complete), Leg(new[dense.rows], dense.scores),
-        query, COLLECTION, lambda rows: moved[rows],
+        query, lambda rows: moved[rows],
     )  # fmt: skip
     np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)
     same = np.abs(np.diff(one.scores)) > 1e-4
@@ -59,7 +58,7 @@ def test_other_names_for_the_documents_do_not_change_the_ranking(seed: int) -> N
 def test_the_unit_of_bm25_does_not_matter(seed: int, times: float) -> None:
     terms, dense, query, _ = legs(seed)
     larger = Leg(terms.rows, (terms.scores.astype(float) * times).astype(np.float32), terms.complete)
-    one, other = (fusion.fuse(leg, dense, query, COLLECTION) for leg in (terms, larger))
+    one, other = (fusion.fuse(leg, dense, query) for leg in (terms, larger))
     np.testing.assert_allclose(one.scores, other.scores, atol=1e-4)
 
 
@@ -67,7 +66,7 @@ def test_the_unit_of_bm25_does_not_matter(seed: int, times: float) -> None:
 @given(seed=st.integers(0, 10_000))
 def test_who_is_better_in_both_legs_is_never_behind(seed: int) -> None:
     terms, dense, query, _ = legs(seed)
-    fused = fusion.fuse(terms, dense, query, COLLECTION)
+    fused = fusion.fuse(terms, dense, query)
     them = fusion.candidates(terms, dense, query.cosines)
     place = {row: i for i, row in enumerate(fused.rows.tolist())}
     rng = np.random.default_rng(seed)
@@ -79,24 +78,24 @@ def test_who_is_better_in_both_legs_is_never_behind(seed: int) -> None:
 def test_without_one_leg_the_other_is_the_answer() -> None:
     terms, dense, query, _ = legs(1)
     nothing = QueryFacts(np.empty(0, np.float32), 0.1)
-    assert fusion.fuse(NONE, dense, nothing, COLLECTION) is dense
-    assert fusion.fuse(terms, NONE, query, COLLECTION) is terms
-    assert len(fusion.fuse(NONE, NONE, nothing, COLLECTION).rows) == 0
+    assert fusion.fuse(NONE, dense, nothing) is dense
+    assert fusion.fuse(terms, NONE, query) is terms
+    assert len(fusion.fuse(NONE, NONE, nothing).rows) == 0
 
 
 def test_constant_scores_and_a_single_document_are_ranked_by_row() -> None:
     rows = np.array([3, 5, 9])
     flat = Leg(rows, np.ones(3, np.float32)), Leg(rows, np.full(3, 0.5, np.float32))
-    fused = fusion.fuse(*flat, QueryFacts(np.full(3, 0.5), 0.0), COLLECTION)
+    fused = fusion.fuse(*flat, QueryFacts(np.full(3, 0.5), 0.0))
     assert fused.rows.tolist() == [3, 5, 9]
     one = np.array([7])
-    fused = fusion.fuse(Leg(one, np.ones(1), True), Leg(one, np.ones(1)), QueryFacts(np.ones(1), 0.0), COLLECTION)
+    fused = fusion.fuse(Leg(one, np.ones(1), True), Leg(one, np.ones(1)), QueryFacts(np.ones(1), 0.0))
     assert fused.rows.tolist() == [7]
     assert np.isfinite(fused.scores).all()
 
 
 def test_the_worth_of_terms_is_bounded_however_strange_the_facts() -> None:
-    for fact in (np.full(6, 1e9), np.full(6, -1e9), np.zeros(6)):
+    for fact in (np.full(len(fusion.FACTS), 1e9), np.full(len(fusion.FACTS), -1e9), np.zeros(len(fusion.FACTS))):
         assert fusion.LOW <= fusion.weight(fact) <= fusion.HIGH
 
 
@@ -105,6 +104,14 @@ def test_terms_are_worth_more_when_the_vectors_do_not_find_what_the_terms_find()
     apart, alike = fact.copy(), fact.copy()
     apart[0], alike[0] = 0.1, 0.9
     assert fusion.weight(apart) > fusion.weight(fact) > fusion.weight(alike)
+
+
+def test_terms_are_worth_more_when_one_document_holds_all_of_many_words() -> None:
+    terms, dense, query, _ = legs(2)
+    none = fusion.facts(terms, dense, QueryFacts(query.cosines, query.spread, covered=0.3, asked=6))
+    whole = fusion.facts(terms, dense, QueryFacts(query.cosines, query.spread, covered=1.0, asked=6))
+    one = fusion.facts(terms, dense, QueryFacts(query.cosines, query.spread, covered=1.0, asked=1))
+    assert fusion.weight(whole) > max(fusion.weight(none), fusion.weight(one))
 
 
 def test_a_document_below_the_cut_of_the_terms_is_not_taken_to_have_no_terms() -> None:
@@ -118,7 +125,7 @@ def test_a_document_below_the_cut_of_the_terms_is_not_taken_to_have_no_terms() -
 def test_a_cosine_missing_is_an_error_that_says_so() -> None:
     terms, dense, query, _ = legs(1)
     with pytest.raises(ValueError, match="100 rows, 99 cosines"):
-        fusion.fuse(terms, dense, QueryFacts(query.cosines[:-1], 0.1), COLLECTION)
+        fusion.fuse(terms, dense, QueryFacts(query.cosines[:-1], 0.1))
 
 
 def test_feedback_moves_a_document_towards_those_it_resembles() -> None:

@@ -57,9 +57,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """What fusion and reranking look at: the clauses, both legs, and the query's vector."""
+    """What fusion and reranking look at: the clauses and their query, both legs, and the query's vector."""
 
     clauses: tuple[words.Clause, ...]
+    query: Any | None  # tantivy.Query, None: no term
     terms: Leg
     dense: Leg
     vector: np.ndarray | None  # float32 [d]
@@ -107,7 +108,7 @@ class Engine:
             vector = self.encode([text])[0]
         by_terms = self.terms_leg(query, wanted) if wanted.legs != "dense" else NONE
         by_meaning = self.dense_leg(vector, clauses, wanted) if wanted.legs != "terms" else NONE
-        return Ranked(clauses, by_terms, by_meaning, vector)
+        return Ranked(clauses, query, by_terms, by_meaning, vector)
 
     def _ordered(self, wanted: Wanted, ranked: Ranked) -> Leg:
         if wanted.legs != "hybrid" or not len(ranked.dense.rows) or not len(ranked.terms.rows):

@@ -1,4 +1,4 @@
-"""What fusion and reranking want to know of a snapshot, worked out once: how its vectors spread, how long its documents are."""
+"""What fusion and reranking want to know of a snapshot: how its vectors spread, worked out once; its documents' terms and vectors."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ropewalk.methods.text import analysis, vectors
-from ropewalk.methods.text.fusion import CollectionFacts
 
 if TYPE_CHECKING:
     from ropewalk.systems.search.index.snapshot import Snapshot
 
 SAMPLE = 1_000  # vectors from which the spread of a query's cosines is told, to some 3 %
-READ = 64  # documents from which the mean length is told: the fusion takes its logarithm
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     sample: np.ndarray  # float32 [n, d]: vectors of rows at even distances
-    collection: CollectionFacts
 
     def spread(self, query: np.ndarray) -> float:
         """Standard deviation of the cosines of a query to the sample."""
@@ -42,17 +39,11 @@ def facts(snapshot: Snapshot) -> Facts:
 
 def _facts(snapshot: Snapshot) -> Facts:
     rows = np.flatnonzero(snapshot.alive)
-    return Facts(restored(snapshot, _evenly(rows, SAMPLE)), CollectionFacts(_mean_terms(snapshot, _evenly(rows, READ))))
+    return Facts(restored(snapshot, _evenly(rows, SAMPLE)))
 
 
 def _evenly(rows: np.ndarray, count: int) -> np.ndarray:
     return rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64))] if len(rows) else rows
-
-
-def _mean_terms(snapshot: Snapshot, rows: np.ndarray) -> float:
-    if not snapshot.layout.stored or not len(rows):
-        return 0.0
-    return float(np.mean([len(terms_of(snapshot, document)) for document in snapshot.documents(rows)]))
 
 
 def terms_of(snapshot: Snapshot, document: dict[str, object]) -> list[str]:

@@ -11,16 +11,15 @@ from ropewalk.methods.text.fusion import Leg, QueryFacts
 from ropewalk.systems.search.retrieve import rerank
 from ropewalk.systems.search.retrieve.engine import Engine, Ranked
 from ropewalk.systems.search.retrieve.facts import facts, restored, terms_of
+from ropewalk.systems.search.retrieve.parts import PHRASE, parts
 from ropewalk.systems.search.retrieve.terms import Place
 from ropewalk.systems.search.retrieve.vocabulary import places
 
 
 def fuse(engine: Engine, ranked: Ranked, shift: float = 0.0) -> Leg:
     """One ranking of both legs. `shift`: what labels taught of the worth of the terms."""
-    known, query = facts(engine.snapshot), asked(engine, ranked)
-    return fusion.fuse(
-        ranked.terms, ranked.dense, query, known.collection, lambda rows: restored(engine.snapshot, rows), shift
-    )
+    query = asked(engine, ranked)
+    return fusion.fuse(ranked.terms, ranked.dense, query, lambda rows: restored(engine.snapshot, rows), shift)
 
 
 def by_reciprocal_rank(_engine: Engine, ranked: Ranked) -> Leg:
@@ -29,12 +28,30 @@ def by_reciprocal_rank(_engine: Engine, ranked: Ranked) -> Leg:
 
 
 def asked(engine: Engine, ranked: Ranked) -> QueryFacts:
-    """The exact cosine of each row of the terms' leg, and how the query's cosines spread."""
+    """What the fusion wants to know beside the two legs."""
     assert ranked.vector is not None
     order = np.argsort(ranked.terms.rows, kind="stable")
     cosines = np.empty(len(order), np.float32)
     cosines[order] = vectors.rescore(engine.snapshot.vectors, ranked.vector, ranked.terms.rows[order])
-    return QueryFacts(cosines, facts(engine.snapshot).spread(ranked.vector))
+    spread = facts(engine.snapshot).spread(ranked.vector)
+    return QueryFacts(cosines, spread, covered(engine, ranked), len(_terms(engine, ranked)[0]))
+
+
+def covered(engine: Engine, ranked: Ranked) -> float:
+    """The share of the query's terms, by idf, that the best hit by terms holds, in the language where it is highest."""
+    given = parts(engine.snapshot, ranked.query, int(ranked.terms.rows[0]))
+    phrases = (
+        {clause.text for clause in ranked.clauses if clause.phrase} if any(p == PHRASE for _, p, _ in given) else ()
+    )
+    best = 0.0
+    for language in engine.snapshot.layout.languages:
+        terms, idf = _terms(engine, ranked, language)
+        own = {place.name for place in places(engine.snapshot.layout) if place.language == language}
+        held = {term for place, term, _ in given if place in own}
+        held |= {term for text in phrases for term in analysis.terms(text, language)}
+        total = sum(idf.values())
+        best = max(best, sum(idf[term] for term in set(terms) & held) / total if total else 0.0)
+    return best
 
 
 @dataclass(frozen=True)
@@ -53,7 +70,7 @@ class Learned:
 
 def features(engine: Engine, ranked: Ranked, fused: Leg) -> np.ndarray:
     """float32 [n, F] of the first documents of a fused ranking."""
-    snapshot, known, query = engine.snapshot, facts(engine.snapshot), asked(engine, ranked)
+    snapshot, query = engine.snapshot, asked(engine, ranked)
     rows = fused.rows[: rerank.TOP]
     documents = [terms_of(snapshot, document) for document in snapshot.documents(rows)]
     terms, idf = _terms(engine, ranked)
@@ -64,16 +81,17 @@ def features(engine: Engine, ranked: Ranked, fused: Leg) -> np.ndarray:
         documents,
         terms,
         idf,
-        float(fusion.facts(ranked.terms, ranked.dense, query, known.collection)[0]),
+        float(fusion.facts(ranked.terms, ranked.dense, query)[0]),
     )
 
 
-def _terms(engine: Engine, ranked: Ranked) -> tuple[list[str], dict[str, float]]:
-    """The terms of a query in the collection's own language, and how rare each is in the field where it is most frequent."""
+def _terms(engine: Engine, ranked: Ranked, language: str = "") -> tuple[list[str], dict[str, float]]:
+    """The terms of a query in a language (empty: the collection's own), and how rare each is in the field where it is most frequent."""
     layout = engine.snapshot.layout
+    language = language or layout.language
     text = " ".join(clause.text for clause in ranked.clauses if clause.must != "not")
-    terms = analysis.terms(text, layout.language)
-    own = [place for place in places(layout) if place.language == layout.language]
+    terms = analysis.terms(text, language)
+    own = [place for place in places(layout) if place.language == language]
     return terms, {term: _idf(engine, own, term) for term in terms}
 
 
