@@ -117,13 +117,18 @@ def questions(language: str, root: Path, most: int | None) -> None:
     known = [query for query, _ in asked]
     with tempfile.TemporaryDirectory() as folder:
         docs = Path(folder, "docs.jsonl")
-        docs.write_text("".join(json.dumps({"id": str(n), "text": p["context"]}) + "\n" for n, p in enumerate(paragraphs)))
+        docs.write_text(
+            "".join(json.dumps({"id": str(n), "text": p["context"]}) + "\n" for n, p in enumerate(paragraphs))
+        )
         with opened(str(docs), language=language, languages=[language]) as (_, model):
             engine, _, _ = model.opened()
             runs = {name: run(engine, asked, legs) for name, legs in LEGS.items()}
             runs["rrf"] = run(replace(engine, order=by_reciprocal_rank), asked, "hybrid")
     scores = {name: ranking.score(labels, found, MEASURES, known)["ndcg@10"] for name, found in runs.items()}
-    print(f"XQuAD {language}, question to paragraph: nDCG@10 " + ", ".join(f"{n} {s.mean():.4f}" for n, s in scores.items()))
+    print(
+        f"XQuAD {language}, question to paragraph: nDCG@10 "
+        + ", ".join(f"{n} {s.mean():.4f}" for n, s in scores.items())
+    )
     beside(f"XQuAD {language}", scores, most is None)
 
 
