@@ -20,7 +20,7 @@ KEPT = Path("out", "search", "bench")
 CALLS = {
     "quality": ["search_quality.py"],
     "index": ["search_index.py"],
-    "encode": ["search_encode.py"],
+    "encode": ["search_encode.py", "--quality"],
     "vectors": ["search_vectors.py"],
     "million": ["search_million.py"],
     "cold": ["search_cold.py"],

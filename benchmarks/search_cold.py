@@ -8,6 +8,8 @@ first request to the first hybrid answer; starting Python and importing is not i
 
 from __future__ import annotations
 
+import one_thread  # noqa: F401  # isort: skip: threads are counted when libraries are imported
+
 import argparse
 import json
 import os

@@ -74,11 +74,11 @@ def measure(name: str, root: Path, most: int | None) -> None:
 def reached(name: str, scores: dict[str, np.ndarray], whole: bool) -> None:
     required, stretch, taught, taught_stretch, published = COLLECTIONS[name]
     anchor = float(scores["rrf"].mean())
-    for what, run, least, more in (
+    for what, kind, least, more in (
         ("no labels", "fused", required, stretch),
         ("cross-validated with labels", "reranked", taught, taught_stretch),
     ):
-        ours = paired.mean(scores[run])
+        ours = paired.mean(scores[kind])
         tell(
             f"{name} nDCG@10, {what}", f"{ours.value:.4f} [{ours.low:.3f}, {ours.high:.3f}]", f"{least}", f"{more}",
             f"equal-weight fusion {anchor:.4f} here ({published} published), ratio {ours.value / anchor:.3f}",
