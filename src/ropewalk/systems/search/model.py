@@ -63,6 +63,10 @@ class Search:
         self._store = store
         self._live = Live(store, self.spec.collection, self.spec.bound or self.spec.collection, manifest)
 
+    def trouble(self) -> str:
+        """Why answers may come from an old state, or nothing."""
+        return self._live.trouble() if self._live is not None else ""
+
     def save(self, folder: Path) -> None:
         body = {**asdict(self.spec), "encoder": asdict(self.spec.encoder) if self.spec.encoder else None}
         (folder / "search.json").write_text(json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False))

@@ -91,6 +91,13 @@ class Collection:
         self._newest = number
         return number
 
+    def after(self, number: int) -> int:
+        """The newest manifest, by one that is kept for sure, as one that a reader holds is: one request where nothing is newer."""
+        while self._is_kept(number + 1):
+            number += 1
+        self._newest = max(self._newest, number)
+        return number
+
     def _is_kept(self, number: int) -> bool:
         return self.store.object_size(self._manifest_key(number)) is not None
 

@@ -74,6 +74,10 @@ class Snapshot:
         """Let garbage collection have what only this snapshot needed; it must not be used afterwards."""
         self._close()
 
+    def make_ready(self) -> None:
+        """Read now what the first query would: from then on it asks the store nothing."""
+        _ = self.alive, self.packs
+
     # --- rows ----------------------------------------------------------------------------------------------------
 
     @cached_property
