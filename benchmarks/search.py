@@ -27,6 +27,7 @@ CALLS = {
     "answers": ["search_answers.py"],
     "collect": ["search_collect.py", "--peers"],
     "kills": ["search_kills.py"],
+    "ray": ["search_ray.py"],
 }
 INTRO = "Written by `make bench-search`: every row ours beside the anchor's, from one run."
 

@@ -34,6 +34,7 @@ class Piece:
     encoder: encoders.Named | None
     vectors: Store  # where vectors are kept by text
     frame: pl.DataFrame
+    number: int  # of the segment
 
 
 def build(
@@ -41,7 +42,10 @@ def build(
 ) -> list[SegmentInfo]:
     """Segments of all documents, put but not committed, in the order of the documents. What was encoded before, in this or another
     collection of the job's store, is not encoded again."""
-    pieces = (Piece(collection.store, collection.name, encoder, job.store, frame) for frame in evenly(frames, SEGMENT))
+    pieces = (
+        Piece(collection.store, collection.name, encoder, job.store, frame, number)
+        for number, frame in enumerate(evenly(frames, SEGMENT))
+    )
     found: list[SegmentInfo] = job.map(build_piece, pieces)
     return found
 
