@@ -223,6 +223,7 @@ def _connect(ray: Any, workers: Workers, sources: set[str]) -> None:
     where = os.environ.get("RAY_ADDRESS") if workers.address in (None, "auto") else workers.address
     try:
         _knock(where or "")
+        _tell_on_stderr()
         with _as_it_was():
             ray.init(**options)
     except Exception as error:
@@ -233,6 +234,16 @@ def _connect(ray: Any, workers: Workers, sources: set[str]) -> None:
             f"Ray at {where or workers.address or 'no address'} cannot be used: {type(error).__name__}: {_short(error)} "
             "A cluster is started with `ray start --head`, and has this version of Python and of Ray; ray:4 starts one here."
         ) from error  # fmt: skip
+
+
+def _tell_on_stderr() -> None:
+    """What became of workers and nodes Ray tells on stdout, whatever it is asked; there a result stands alone (--json)."""
+    inside = importlib.import_module("ray._private.worker")
+    tell = getattr(inside, "print_to_stdstream", None)
+    if tell is not None and tell.__module__ == inside.__name__:
+        told = lambda data, *more, **named: tell({**data, "is_err": True}, *more, **named)  # noqa: E731
+        told.__module__ = __name__
+        inside.print_to_stdstream = told  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager

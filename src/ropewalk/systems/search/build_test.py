@@ -62,7 +62,7 @@ def test_eight_tasks_of_ray_build_what_this_process_builds(ray, docs, tmp_path):
     assert made(tmp_path / "ray", docs, "ray:8") == alone
 
 
-def test_a_build_on_a_cluster_that_loses_tasks_and_a_node_is_the_same(ray, docs, tmp_path, monkeypatch):  # noqa: F811
+def test_a_build_on_a_cluster_that_loses_tasks_and_a_node_is_the_same(ray, docs, tmp_path, monkeypatch, capsys):  # noqa: F811
     alone = made(tmp_path / "alone", docs, 1)
     monkeypatch.setattr(build, "build_piece", dying)
     with cluster_of(2) as (cluster, nodes):
@@ -76,4 +76,5 @@ def test_a_build_on_a_cluster_that_loses_tasks_and_a_node_is_the_same(ray, docs,
 
         assert made(tmp_path / "cluster", docs, f"ray:{cluster.address}", on_progress=lose_a_node) == alone
     assert len(lost) == 1
+    assert "raylet" not in capsys.readouterr().out  # a result stands alone there
     assert len(list((tmp_path / "cluster").glob("died-*"))) == 3
