@@ -29,7 +29,7 @@ CALLS = {
     "kills": ["search_kills.py"],
     "ray": ["search_ray.py"],
 }
-INTRO = "Written by `make bench-search`: every row ours beside the anchor's, from one run."
+INTRO = "Written by `make bench-search`: every row ours beside the anchor's. An anchor that was measured in the same run says `here`; others are published. CPU-seconds of all threads, one thread each; best of several rounds."
 
 
 def main() -> int:
