@@ -20,15 +20,16 @@ KEPT = Path("out", "search", "bench")
 CALLS = {
     "quality": ["search_quality.py"],
     "index": ["search_index.py"],
-    "encode": ["search_encode.py"],
+    "encode": ["search_encode.py", "--quality"],
     "vectors": ["search_vectors.py"],
     "million": ["search_million.py"],
     "cold": ["search_cold.py"],
     "answers": ["search_answers.py"],
     "collect": ["search_collect.py", "--peers"],
     "kills": ["search_kills.py"],
+    "ray": ["search_ray.py"],
 }
-INTRO = "Written by `make bench-search`: every row ours beside the anchor's, from one run."
+INTRO = "Written by `make bench-search`: every row ours beside the anchor's. An anchor that was measured in the same run says `here`; others are published. CPU-seconds of all threads, one thread each; best of several rounds."
 
 
 def main() -> int:

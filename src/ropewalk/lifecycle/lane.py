@@ -108,6 +108,7 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+STATE = "live state"  # as a MissingError names it
 _code_cache: dict[str, tuple[str, tuple[Path, ...]]] = {}
 
 
@@ -140,24 +141,28 @@ def remember(lane: Lane, system: System[Any], stage: str, inputs: Mapping[str, A
     key = digest(system.name, stage, code_version(system), lane.seed, inputs)
     memo = lane.store.record(f"stage-{key}")
     made = lane.store.record(memo.body["made"]) if memo is not None else None
-    if made is not None and _doubt(lane.store).exists() and not _is_whole(lane.store, made):
+    if made is not None and is_doubted(lane.store) and not _is_whole(lane.store, made):
         return key, None
     return key, made
 
 
 @contextmanager
 def doubting(store: Store) -> Iterator[None]:
-    """When a blob turns out to be corrupt or gone, the next command looks whether what it relies on is there, and repeats
+    """When a blob or live state turns out to be corrupt or gone, the next command looks whether what it relies on is there, and repeats
     the stages whose blobs are not; otherwise nobody looks, because on S3 each look is a request."""
     try:
         yield
     except (CorruptError, MissingError) as error:
-        if isinstance(error, CorruptError) or error.what == "blob":
+        if isinstance(error, CorruptError) or error.what in ("blob", STATE):
             with suppress(OSError):
                 _doubt(store).touch()
         raise
     with suppress(OSError):
         _doubt(store).unlink(missing_ok=True)
+
+
+def is_doubted(store: Store) -> bool:
+    return _doubt(store).exists()
 
 
 def _doubt(store: Store) -> Path:

@@ -6,8 +6,8 @@ from typing import Any
 
 from ropewalk.errors import GateError, MissingError
 from ropewalk.lifecycle import records
-from ropewalk.lifecycle.lane import Lane, digest
-from ropewalk.lifecycle.stages import config_of, evaluate_record, model_blobs
+from ropewalk.lifecycle.lane import STATE, Lane, digest
+from ropewalk.lifecycle.stages import config_of, evaluate_record, lost, model_blobs
 from ropewalk.spine.registry.gate import Verdict, decide
 from ropewalk.spine.registry.stages import live_stack
 from ropewalk.store import Move, Record
@@ -87,6 +87,7 @@ def promote(system: System[Any], lane: Lane, version: int | None = None) -> Rele
                 "release", f"{system.name}@candidate", hint=f"Make one with `ropewalk register {system.name}`."
             )
         if lane.store.name(f"{system.name}@live") != target.id:
+            _check_state(system, lane, target)
             _move(lane, f"{system.name}@live", target.id, "promote")
         if lane.store.name(f"{system.name}@candidate") == target.id:
             _move(lane, f"{system.name}@candidate", None, "promoted")
@@ -114,6 +115,7 @@ def rollback(system: System[Any], lane: Lane, from_version: int | None = None) -
                 f"{system.name} before the live one",
                 hint="Only one has been live: there is nothing to go back to.",
             )
+        _check_state(system, lane, records.release(lane.store, records.need(lane.store, stack[-2], "release")))
         if live is not None:
             v = live.version
             lane.console.say(f"rollback: {system.name} v{v} goes (should this be cut off: repeat it with --from {v})")
@@ -122,6 +124,16 @@ def rollback(system: System[Any], lane: Lane, from_version: int | None = None) -
         assert found is not None
     lane.console.say(f"rollback: {system.name} v{found.version} is live again")
     return found
+
+
+def _check_state(system: System[Any], lane: Lane, release: Release) -> None:
+    """MissingError when what a release reads was removed for good since it was made."""
+    if gone := lost(system, lane, release.model):
+        raise MissingError(
+            STATE, f"{system.name} v{release.version}",
+            hint=f"It read {gone}, which was removed as garbage after nobody had used it for long. Nothing was moved; `ropewalk train "
+            f"{system.name}` with its settings makes it again.",
+        )  # fmt: skip
 
 
 def _taken_back(system: System[Any], lane: Lane, live: Release | None, moves: list[Move], version: int) -> Release:

@@ -16,7 +16,7 @@ from typing import Any
 from ropewalk import config as configs
 from ropewalk.errors import MissingError
 from ropewalk.lifecycle import records
-from ropewalk.lifecycle.lane import Lane, code_files, code_version, keep, remember, stage, workspace
+from ropewalk.lifecycle.lane import Lane, code_files, code_version, is_doubted, keep, remember, stage, workspace
 from ropewalk.spine.compute.job import StageJob
 from ropewalk.spine.compute.plan import predict_seconds
 from ropewalk.store import Record
@@ -65,11 +65,12 @@ def train_record(system: System[Any], config: Any, dataset: Dataset, lane: Lane,
     start = begin.id if begin is not None else None
     inputs = {"config": configs.part(config, "train"), "dataset": dataset.hash, "start": start}
     key, made = remember(lane, system, "train", inputs)
-    if made is not None:
+    again = made is not None and is_doubted(lane.store) and bool(lost(system, lane, made.body["model"]))
+    if made is not None and not again:
         return made
     with stage(lane, system, "train", key) as job:
         key, made = remember(lane, system, "train", inputs)
-        if made is None:
+        if made is None or again:
             first = load_model(system, lane, begin.body["model"]) if begin is not None else None
             model = system.train(config, dataset, job, first)
             made = _keep_run(system, config, dataset, lane, job, key, model, start)
@@ -179,6 +180,14 @@ def opened(system: System[Any], lane: Lane, folder: Path) -> Model:
     if hasattr(model, "attach"):
         model.attach(lane.store)
     return model
+
+
+def lost(system: System[Any], lane: Lane, manifest: str) -> str:
+    """What of a model's live state was removed for good, or nothing."""
+    if not system.upkeep:  # it has none
+        return ""
+    model = load_model(system, lane, manifest)
+    return str(model.lost()) if hasattr(model, "lost") else ""
 
 
 def model_blobs(lane: Lane, manifest: str) -> tuple[str, ...]:

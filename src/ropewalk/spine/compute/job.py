@@ -15,10 +15,11 @@ import json
 import os
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any
 
+from ropewalk.spine.compute.travel import Task
 from ropewalk.spine.compute.workers import Workers, run, workers_of
 from ropewalk.store import Store
 
@@ -171,12 +172,20 @@ class StageJob:
     # -- workers --
 
     def map(self, function: Callable[[Any, int], Any], items: Iterable[Any]) -> list[Any]:
-        tasks = [(function, item, derive(self.seed, i)) for i, item in enumerate(items)]
-        results: list[Any] = [None] * len(tasks)
-        for done, (index, result) in enumerate(run(self._workers, tasks, self.note), 1):
+        """Items are taken as workers become free: those of a generator are never all in memory."""
+        taken = 0
+
+        def tasks() -> Iterator[Task]:
+            nonlocal taken
+            for taken, item in enumerate(items, 1):
+                yield function, item, derive(self.seed, taken - 1)
+
+        total = len(items) if isinstance(items, Sized) else 0
+        results: dict[int, Any] = {}
+        for index, result in run(self._workers, tasks(), self.note):
             results[index] = result
-            self.progress(self.stage, done, len(tasks), "tasks")
-        return results
+            self.progress(self.stage, len(results), max(total, taken), "tasks")
+        return [results[index] for index in range(len(results))]
 
     # -- time --
 

@@ -22,9 +22,9 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from types import ModuleType
 from typing import Any, Literal
 
@@ -74,14 +74,18 @@ def _is_host(text: str) -> bool:
     return bool(host) and port.isdecimal()
 
 
-def run(workers: Workers, tasks: Sequence[Task], note: Callable[[str], None]) -> Iterator[tuple[int, Any]]:
-    """(index, result) of every task, as they are done. The first error that is seen is raised, and ends the other tasks."""
-    if workers.kind == "ray":
-        yield from _on_ray(workers, tasks, note)
-    elif workers.count == 1 or len(tasks) <= 1:
-        yield from ((i, function(item, seed)) for i, (function, item, seed) in enumerate(tasks))
+def run(workers: Workers, tasks: Iterable[Task], note: Callable[[str], None]) -> Iterator[tuple[int, Any]]:
+    """(index, result) of every task, as they are done. The first error that is seen is raised, and ends the other tasks.
+
+    All tasks are of one function. A task is taken when there is room for it."""
+    left = iter(tasks)
+    first = list(islice(left, 2))
+    if workers.kind == "ray" and first:
+        yield from _on_ray(workers, first[0][0], chain(first, left), note)
+    elif workers.count == 1 or len(first) < 2:
+        yield from ((i, function(item, seed)) for i, (function, item, seed) in enumerate(chain(first, left)))
     else:
-        yield from _on_processes(min(workers.count or 1, len(tasks)), tasks)
+        yield from _on_processes(workers.count or 1, chain(first, left))
 
 
 def _windowed(
@@ -110,7 +114,7 @@ def _windowed(
 # --- processes ---------------------------------------------------------------------------------------------------------
 
 
-def _on_processes(count: int, tasks: Sequence[Task]) -> Iterator[tuple[int, Any]]:
+def _on_processes(count: int, tasks: Iterable[Task]) -> Iterator[tuple[int, Any]]:
     import multiprocessing
     from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
     from concurrent.futures.process import BrokenProcessPool
@@ -147,8 +151,10 @@ def work_on_ray(packed: bytes) -> bytes:
     return work(packed, cloudpickle.dumps)
 
 
-def _on_ray(workers: Workers, tasks: Sequence[Task], note: Callable[[str], None]) -> Iterator[tuple[int, Any]]:
-    used = {_sources(home(task[0])) for task in tasks} | {_sources(sys.modules["ropewalk"])}
+def _on_ray(
+    workers: Workers, function: Any, tasks: Iterable[Task], note: Callable[[str], None]
+) -> Iterator[tuple[int, Any]]:
+    used = {_sources(home(function)), _sources(sys.modules["ropewalk"])}
     ray = _connected(workers, {path for path in used if path is not None}, note)
     remote = ray.remote(work_on_ray).options(max_retries=RETRIES, num_cpus=1)
 
@@ -217,6 +223,7 @@ def _connect(ray: Any, workers: Workers, sources: set[str]) -> None:
     where = os.environ.get("RAY_ADDRESS") if workers.address in (None, "auto") else workers.address
     try:
         _knock(where or "")
+        _tell_on_stderr()
         with _as_it_was():
             ray.init(**options)
     except Exception as error:
@@ -227,6 +234,16 @@ def _connect(ray: Any, workers: Workers, sources: set[str]) -> None:
             f"Ray at {where or workers.address or 'no address'} cannot be used: {type(error).__name__}: {_short(error)} "
             "A cluster is started with `ray start --head`, and has this version of Python and of Ray; ray:4 starts one here."
         ) from error  # fmt: skip
+
+
+def _tell_on_stderr() -> None:
+    """What became of workers and nodes Ray tells on stdout, whatever it is asked; there a result stands alone (--json)."""
+    inside = importlib.import_module("ray._private.worker")
+    tell = getattr(inside, "print_to_stdstream", None)
+    if tell is not None and tell.__module__ == inside.__name__:
+        told = lambda data, *more, **named: tell({**data, "is_err": True}, *more, **named)  # noqa: E731
+        told.__module__ = __name__
+        inside.print_to_stdstream = told  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager

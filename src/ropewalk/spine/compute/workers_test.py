@@ -129,6 +129,18 @@ def test_processes_change_nothing(store):
     assert same(job_of(store, 2).map(draw, ITEMS))
 
 
+@pytest.mark.parametrize("given", [1, 2])
+def test_items_of_a_generator_are_taken_as_there_is_room_for_them(store, given):
+    taken, ahead = [], []
+    items = (taken.append(i) or i for i in range(60))
+    job = job_of(
+        store, given, on_progress=lambda what, done, total, unit: ahead.append((len(taken) - done, total >= done))
+    )
+    assert [item for item, _, _ in job.map(draw, items)] == list(range(60))
+    assert max(left for left, _ in ahead) <= w.AHEAD * given
+    assert all(bound for _, bound in ahead)
+
+
 @pytest.mark.parametrize("count", [1, 8, 2])
 def test_ray_changes_nothing(ray, store, count):
     said, told, before = [], [], signal.getsignal(signal.SIGTERM)

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from ropewalk.errors import RequestError
+from ropewalk.errors import RequestError, StoreError
 from ropewalk.spine.serving.answers import Answers
 from ropewalk.spine.serving.calls import Caller
 from ropewalk.spine.serving.journal import Journal, Line
@@ -73,7 +73,9 @@ class App:
         self, requests: Requests, answers: Answers, journal: Journal, limits: Limits, key: str | None = None
     ) -> None:
         self.requests, self.answers, self.journal, self.limits = requests, answers, journal, limits
-        self.metrics = Metrics(lambda: journal.pending, lambda: journal.written, lambda: journal.failures)
+        self.metrics = Metrics(
+            lambda: journal.pending, lambda: journal.written, lambda: journal.failures, lambda: bool(self.trouble())
+        )
         self.pages: Any = None  # an ASGI application for every other path
         self._key = key.encode() if key else None
         self._together = Together(requests, answers)
@@ -92,6 +94,11 @@ class App:
         if self.stopping:
             return "the service is stopping."
         return "" if self.served else "the model is still being loaded."
+
+    def trouble(self) -> str:
+        """What the model says of live state that it cannot read; it goes on answering from what it has."""
+        tell = getattr(self.served[0].model, "trouble", None) if self.served else None
+        return str(tell()) if tell is not None else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != "/predict":
@@ -140,6 +147,10 @@ class App:
         except TimeoutError:
             sentence = f"no answer within {self.limits.seconds:g} s; send fewer rows at a time, or try again later."
             return 504, error_body(sentence), []
+        except StoreError as error:
+            mark = os.urandom(4).hex()
+            log.error("a request failed (mark %s), the store cannot be read: %s", mark, error)
+            return 503, error_body(f"{AWAY} The service's log says why under the mark {mark}."), [RETRY]
         except Exception:
             mark = os.urandom(4).hex()
             log.exception("a request failed (mark %s)", mark)
@@ -231,6 +242,7 @@ class App:
 
 FREE = ("/healthz", "/readyz")
 RETRY = (b"retry-after", b"1")
+AWAY = "what the model reads cannot be reached now; try again in a moment."
 CLOSE = (b"connection", b"close")
 NO_KEY = (
     "the key is missing or wrong; send it as the header X-API-Key or as Authorization: Bearer.",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from ropewalk.errors import RequestError
+from ropewalk.errors import RequestError, StoreError
 from ropewalk.spine.serving.answers import Answers
 from ropewalk.spine.serving.app import App, Limits, Served
 from ropewalk.spine.serving.calls import HANG_S, INLINE_S, Caller
@@ -178,6 +178,29 @@ def test_a_model_may_refuse_and_may_break_without_taking_the_service_along(servi
     assert re.search(r"log says why under the mark [0-9a-f]{8}", broken.json()["error"])
     assert "a bug" not in broken.text
     assert service.predict({"x": 1}).status_code == 200
+
+
+def test_a_model_whose_store_is_away_is_no_fault_of_the_caller_and_the_log_has_a_sentence(service, caplog):
+    def away(requests):
+        raise StoreError("s3://bucket/key: the storage failed to get it 3 times.")
+
+    service.model.predict = away
+    reply = service.predict({"x": 1})
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
+    assert "cannot be reached now" in reply.json()["error"]
+    assert "bucket" not in reply.text
+    assert "s3://bucket/key" in caplog.text
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_what_a_model_says_of_its_trouble_is_told_and_it_stays_ready(service):
+    assert "trouble" not in service.ask("GET", "/readyz").json()
+    service.model.trouble = lambda: "answers come from an old state."
+    ready = service.ask("GET", "/readyz")
+    assert (ready.status_code, ready.json()["trouble"]) == (200, "answers come from an old state.")
+    assert "ropewalk_state_trouble 1.0" in service.ask("GET", "/metrics").text
+    service.model.trouble = lambda: ""
+    assert "ropewalk_state_trouble 0.0" in service.ask("GET", "/metrics").text
 
 
 @pytest.mark.parametrize(

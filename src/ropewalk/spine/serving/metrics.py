@@ -13,7 +13,7 @@ _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 class Metrics:
     """Counted on the path of every request: the children of a label are looked up once and kept."""
 
-    def __init__(self, pending: Number, written: Number, failures: Number) -> None:
+    def __init__(self, pending: Number, written: Number, failures: Number, trouble: Number) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
         self._requests = Counter(
             "ropewalk_requests", "Requests to /predict by HTTP status", ["status"], registry=self.registry
@@ -39,6 +39,9 @@ class Metrics:
         self._gauge("ropewalk_events_pending", "Events answered and not yet in the store", pending)
         self._gauge("ropewalk_events_written", "Events handed to the store by this process", written)
         self._gauge("ropewalk_events_failing", "Hand-overs of events that failed in a row", failures)
+        self._gauge(
+            "ropewalk_state_trouble", "1 while live state cannot be read and answers come from an old one", trouble
+        )
 
     def _gauge(self, name: str, about: str, value: Callable[[], float]) -> None:
         Gauge(name, about, registry=self.registry).set_function(value)

@@ -36,7 +36,8 @@ def pages(app: App, openapi: Mapping[str, Any], docs: str, routes: Sequence[Base
             return _sentence(503, why)
         assert app.served is not None
         release = app.served[0]
-        return JSONResponse({"ready": True, "release": release.release_id, "state": release.state})
+        trouble = {"trouble": why} if (why := app.trouble()) else {}
+        return JSONResponse({"ready": True, "release": release.release_id, "state": release.state, **trouble})
 
     async def metrics(_request: Request) -> Response:
         return Response(app.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -22,7 +22,7 @@ from typing import Any
 
 import msgspec
 
-from ropewalk.errors import ConfigError, RequestError, StageError
+from ropewalk.errors import ConfigError, RequestError, StageError, StoreError
 from ropewalk.spine.serving.answers import Answers
 from ropewalk.spine.serving.app import App, Limits, Served
 from ropewalk.spine.serving.calls import HANG_S, Caller
@@ -186,6 +186,8 @@ def _follow(
             served = found
             app.metrics.take_overs.inc()
         except Exception as error:
+            if isinstance(error, StoreError):
+                refused = None  # the store's bad moment says nothing of the release: it is tried again
             app.metrics.poll_failures.inc()
             log.warning("release %s goes on answering: %s", served.release_id, error)
 
@@ -207,6 +209,8 @@ def _warm(app: App, served: Served) -> Caller:
                 caller.timed(lambda count=count: call(count), count)  # type: ignore[misc]
     except RequestError as error:
         log.info("release %s refuses the row that it was tried on (%s)", served.release_id, error)
+    except StoreError:
+        raise
     except Exception as error:
         raise StageError(f"release {served.release_id} cannot answer a row of its contract: {error!r}") from error
     return caller

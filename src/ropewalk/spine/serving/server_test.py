@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ropewalk.errors import ConfigError, StageError
+from ropewalk.errors import ConfigError, StageError, StoreError
 from ropewalk.spine.serving.app import Served
 from ropewalk.spine.serving.journal import SUFFIX
 from ropewalk.spine.serving.server import serve
@@ -265,6 +265,29 @@ def test_a_release_that_cannot_answer_does_not_start(tmp_path):
         StageError, match=r"release r1 cannot answer a row of its contract: ValueError\('broken weights'\)"
     ):
         start(tmp_path, current=lambda: Served("r1", Times(0)))
+
+
+def test_a_release_that_met_a_bad_moment_of_the_store_is_tried_again(tmp_path):
+    class Late(Times):
+        tried = 0
+
+        def predict(self, requests):
+            self.tried += 1
+            if self.tried < 3:
+                raise StoreError("the storage failed.")
+            return super().predict(requests)
+
+    late, live = Served("r2", Late(2)), [Served("r1", Times(1))]
+    stop, urls = threading.Event(), []
+    options = {"current": lambda: live[0], "poll_s": 0.02, "on_ready": urls.append, "stop": stop}
+    thread = threading.Thread(target=lambda: start(tmp_path, **options))
+    thread.start()
+    until(lambda: urls)
+    live[0] = late
+    until(lambda: late.model.tried > 3)
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_a_program_stops_it_with_an_event_and_can_start_it_again(tmp_path):

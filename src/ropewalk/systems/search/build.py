@@ -34,6 +34,7 @@ class Piece:
     encoder: encoders.Named | None
     vectors: Store  # where vectors are kept by text
     frame: pl.DataFrame
+    number: int  # of the segment
 
 
 def build(
@@ -41,7 +42,10 @@ def build(
 ) -> list[SegmentInfo]:
     """Segments of all documents, put but not committed, in the order of the documents. What was encoded before, in this or another
     collection of the job's store, is not encoded again."""
-    pieces = (Piece(collection.store, collection.name, encoder, job.store, frame) for frame in evenly(frames))
+    pieces = (
+        Piece(collection.store, collection.name, encoder, job.store, frame, number)
+        for number, frame in enumerate(evenly(frames, SEGMENT))
+    )
     found: list[SegmentInfo] = job.map(build_piece, pieces)
     return found
 
@@ -52,7 +56,7 @@ def build_piece(piece: Piece, _seed: int = 0) -> SegmentInfo:
     return Collection(piece.store, piece.collection).put_segment(rows, vectors)
 
 
-def evenly(frames: Iterable[pl.DataFrame], size: int = SEGMENT) -> Iterator[pl.DataFrame]:
+def evenly(frames: Iterable[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
     """The same rows in frames of `size`, the last one shorter, wherever the given ones were cut."""
     import polars as pl
 

@@ -21,6 +21,7 @@ from ropewalk.systems.search.answer import reader as readers
 from ropewalk.systems.search.answer.answer import answer
 from ropewalk.systems.search.answer.reader import Reader
 from ropewalk.systems.search.contract import ANSWER
+from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.live import Live
 from ropewalk.systems.search.retrieve import callers, filters, suggest
 from ropewalk.systems.search.retrieve.engine import Engine, Found, Wanted
@@ -62,6 +63,16 @@ class Search:
         because what was deleted since is still in it."""
         self._store = store
         self._live = Live(store, self.spec.collection, self.spec.bound or self.spec.collection, manifest)
+
+    def trouble(self) -> str:
+        """Why answers may come from an old state, or nothing."""
+        return self._live.trouble() if self._live is not None else ""
+
+    def lost(self) -> str:
+        """Which live state is gone without which no answer can be had, or nothing."""
+        assert self._store is not None
+        name = self.spec.collection
+        return "" if Collection(self._store, name).exists() else f"the collection {name!r}"
 
     def save(self, folder: Path) -> None:
         body = {**asdict(self.spec), "encoder": asdict(self.spec.encoder) if self.spec.encoder else None}

@@ -29,9 +29,11 @@ def train(config: Config, dataset: Dataset, job: Job, start: Model | None) -> Se
     documents = dataset.table("documents").collect()
     layout = layout_of(documents, config.fields, config.weights, **config.spoken, **encoders.of_layout(encoder))
     collection = Collection(job.store, f"{config.collection}-{_mark(dataset.hash, layout)}")
-    collection.create(layout)
+    collection.create(layout, trained=True)
     if not collection.manifest().live:
-        collection.commit(build(collection, documents.iter_slices(10_000), encoder, job))
+        collection.commit(build(collection, documents.iter_slices(10_000), encoder, job), trained=True)
+    else:
+        collection.renew()
     legs = "hybrid" if encoder else "terms"
     model = Search(Spec(collection.name, encoder, config.collection, legs, config.depth, config.synonyms))
     model.attach(job.store)

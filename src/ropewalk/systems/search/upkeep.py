@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ropewalk.systems.search import replaced
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.upkeep import collect_garbage
 from ropewalk.systems.search.index.upkeep import merge as merge_segments
@@ -20,6 +21,12 @@ def merge(model: Search, store: Any, job: Job) -> Mapping[str, Any]:
 
 
 def garbage(model: Search, store: Any, job: Job) -> Mapping[str, Any]:
-    """Remove manifests that were replaced a week ago and that nobody reads, and what only they named."""
-    done = collect_garbage(Collection(store, model.spec.collection))
-    return {"manifests": len(done.manifests), "segments": len(done.segments), "bytes": done.bytes}
+    """Remove manifests that were replaced a week ago and that nobody reads, and what only they named; and the collections of
+    trainings that nobody wants any more."""
+    done, left = collect_garbage(Collection(store, model.spec.collection)), replaced.collect(store)
+    return {
+        "manifests": len(done.manifests),
+        "segments": len(done.segments),
+        "collections": len(left.collections),
+        "bytes": done.bytes + left.bytes,
+    }

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from ropewalk.errors import RopewalkError
+from ropewalk.systems.search import replaced
 from ropewalk.systems.search.commands.which import bound_name, named
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.upkeep import DAY, collect_garbage, merge
@@ -21,8 +22,13 @@ def upkeep(desk: Desk, name: str, every: float, older_than_days: float, dry_run:
     collection = named(desk, name)
     while True:
         found = _once(collection, older_than_days, dry_run)
+        left = replaced.collect(collection.store, older_than_days * DAY, dry_run)
+        found["collections_removed"] = list(left.collections)
+        verb = "would remove" if dry_run else "removed"
+        beside = f"; {verb} {', '.join(left.collections)}, which no release reads" if left.collections else ""
         desk.show(
-            found, f"{collection.name}: {found['merges']} merges, {found['segments']} segments; {found['garbage']}"
+            found,
+            f"{collection.name}: {found['merges']} merges, {found['segments']} segments; {found['garbage']}{beside}",
         )
         if every <= 0:
             return 0

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 LARGEST = 128 << 20  # bytes of text in a segment that `write` makes: building takes some six times that in memory
 SMALL = 2 << 20  # bytes of text whose index fits anywhere
+DAY = 86_400.0  # seconds
 TRIES = 50  # commits that others may win before ours
 
 
@@ -54,9 +55,9 @@ class Collection:
 
     # --- manifests -----------------------------------------------------------------------------------------------
 
-    def create(self, layout: Layout) -> Manifest:
+    def create(self, layout: Layout, trained: bool = False) -> Manifest:
         """The first manifest, empty. Again with the same layout: nothing happens; with another: ConflictError."""
-        first = Manifest(1, None, time.time(), layout, analyzers(layout))
+        first = Manifest(1, None, time.time(), layout, analyzers(layout), trained=trained)
         numbers = self.numbers()
         if not numbers and self.store.put_object(self._manifest_key(1), first.dump(), if_absent=True):
             return first
@@ -89,6 +90,13 @@ class Collection:
         if not number:
             raise MissingError("collection", self.name, names(self.store))
         self._newest = number
+        return number
+
+    def after(self, number: int) -> int:
+        """The newest manifest, by one that is kept for sure, as one that a reader holds is: one request where nothing is newer."""
+        while self._is_kept(number + 1):
+            number += 1
+        self._newest = max(self._newest, number)
         return number
 
     def _is_kept(self, number: int) -> bool:
@@ -169,19 +177,31 @@ class Collection:
         check_analyzers(now.layout, now.analyzers, self.name)
         return now
 
-    def commit(self, add: Sequence[SegmentInfo] = (), delete: Iterable[str] = (), base: int | None = None) -> Manifest:
+    def commit(
+        self,
+        add: Sequence[SegmentInfo] = (),
+        delete: Iterable[str] = (),
+        base: int | None = None,
+        trained: bool = False,
+    ) -> Manifest:
         """Make segments count and ids go away: older rows of an added id go, too.
 
         When somebody else is faster, it is worked out again on top of theirs. `base`: only if that is still the newest
-        manifest, else ConflictError.
+        manifest, else ConflictError. `trained`: it is a training that writes.
         """
         gone = [id.encode() for id in dict.fromkeys(delete)]
 
         def change(now: Manifest) -> Manifest:
             self._check_built(now, add)
-            return replace(now, segments=self.without(now.segments, gone, keys_of(gone), add))
+            segments = self.without(now.segments, gone, keys_of(gone), add)
+            return replace(now, segments=segments, trained=now.trained and (trained or segments == now.segments))
 
         return self.swap(change, base)
+
+    def renew(self) -> Manifest:
+        """The same contents in a young manifest, where the newest is old: somebody wants them again."""
+        old = time.time() - DAY
+        return self.swap(lambda now: replace(now, time=time.time()) if now.time < old else None)
 
     def reset(self, layout: Layout, segments: Sequence[SegmentInfo], base: int | None = None) -> Manifest:
         """Let other segments take the place of all, also of another layout: after a rebuild beside, or back to an older manifest."""

@@ -39,7 +39,10 @@ class SegmentInfo:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Segments in the order of their rows. `time`: seconds since 1970; `analyzers`: language -> name of its analyzer."""
+    """Segments in the order of their rows. `time`: seconds since 1970; `analyzers`: language -> name of its analyzer.
+
+    `trained`: a training made it from its dataset, and nobody has written to it since.
+    """
 
     number: int
     parent: int | None
@@ -47,6 +50,7 @@ class Manifest:
     layout: Layout
     analyzers: Mapping[str, str]
     segments: tuple[SegmentInfo, ...] = ()
+    trained: bool = False
 
     @cached_property
     def built(self) -> str:
@@ -74,6 +78,7 @@ class Manifest:
             "live": self.live,
             "bytes": sum(segment.bytes for segment in self.segments),
             "segments": [asdict(segment) for segment in self.segments],
+            **({"trained": True} if self.trained else {}),
         }
         return json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False).encode()
 
@@ -84,9 +89,8 @@ def load(data: bytes, where: str) -> Manifest:
         if body["format"] != FORMAT:
             raise ValueError(body["format"])
         segments = tuple(SegmentInfo(**segment) for segment in body["segments"])
-        return Manifest(
-            body["number"], body["parent"], body["time"], Layout.from_json(body["layout"]), body["analyzers"], segments
-        )
+        layout, trained = Layout.from_json(body["layout"]), bool(body.get("trained"))
+        return Manifest(body["number"], body["parent"], body["time"], layout, body["analyzers"], segments, trained)
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{where} is no manifest of a collection ({FORMAT!r}): {error}.") from None
 

@@ -18,6 +18,7 @@ from ropewalk.store import Store
 
 EXPIRES_S = 600.0
 RENEWED_S = EXPIRES_S / 4
+LEFT_S = 2.0  # that closing waits for the store to take the hold away; the rest goes on beside
 
 
 class Hold:
@@ -29,7 +30,8 @@ class Hold:
         self._pid = os.getpid()
         self._put()
         self._closing = threading.Event()
-        threading.Thread(target=self._renew, name=self._key, daemon=True).start()
+        self._thread = threading.Thread(target=self._renew, name=self._key, daemon=True)
+        self._thread.start()
 
     def _put(self) -> None:
         self._store.put_object(self._key, self._body, durable=False)
@@ -38,13 +40,15 @@ class Hold:
         while not self._closing.wait(RENEWED_S):
             with contextlib.suppress(StoreError):  # the storage's bad moment: there are three more tries
                 self._put()
+        with contextlib.suppress(StoreError):
+            self._store.delete_object(self._key)
 
     def close(self) -> None:
         if self._closing.is_set() or os.getpid() != self._pid:  # after a fork it is still the parent's
             return
         self._closing.set()
-        with contextlib.suppress(StoreError):
-            self._store.delete_object(self._key)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(LEFT_S)
 
 
 def held(store: Store, root: str, now: float | None = None) -> tuple[set[int], list[str]]:

@@ -17,13 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from ropewalk.systems.search.index.collection import Collection
+from ropewalk.systems.search.index.collection import DAY, Collection
 from ropewalk.systems.search.index.documents import Documents
 from ropewalk.systems.search.index.layout import check_analyzers
 from ropewalk.systems.search.index.manifest import Manifest, SegmentInfo
 from ropewalk.systems.search.index.readers import held
-
-DAY = 86_400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)

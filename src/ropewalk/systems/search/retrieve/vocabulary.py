@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from ropewalk.systems.search.retrieve.terms import Place, Vocabulary
 
@@ -28,10 +30,22 @@ def vocabulary(snapshot: Snapshot, synonyms: Mapping[str, Sequence[str]], langua
         tuple(place for place in places(snapshot.layout) if language in ("", place.language)),
         searcher.doc_freq,
         begins,
-        lambda place, term: nearest(searcher, place, term),
+        _mending(snapshot),
         synonyms,
         snapshot.layout.positions,
     )
+
+
+MENDED = 10_000  # words of a snapshot whose mending is remembered: many people make the same mistake
+_menders: WeakKeyDictionary[Snapshot, Callable[[str, str], str | None]] = WeakKeyDictionary()
+
+
+def _mending(snapshot: Snapshot) -> Callable[[str, str], str | None]:
+    """`nearest` of a snapshot, which looks for the same word once."""
+    found = _menders.get(snapshot)
+    if found is None:
+        found = _menders[snapshot] = lru_cache(MENDED)(partial(nearest, snapshot.searcher))
+    return found
 
 
 def places(layout: Any) -> tuple[Place, ...]:

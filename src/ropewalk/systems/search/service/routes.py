@@ -7,6 +7,7 @@ A caller is named by the header X-Ropewalk-Caller. GET takes parameters, POST th
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from ropewalk.errors import RopewalkError
+from ropewalk.errors import RopewalkError, StoreError
 from ropewalk.systems.search.service import shown
 
+log = logging.getLogger("ropewalk.search")
+AWAY = "what the model reads cannot be reached now; try again in a moment."
 NAMES = {
     "q": "query",
     "query": "query",
@@ -49,7 +52,7 @@ async def ask(request: Request) -> Response:
 async def suggest(request: Request) -> Response:
     row = {**await _given(request), "task": "suggest"}
     status, answer = await request.app.state.service.ask(row)
-    return JSONResponse({"suggestions": json.loads(answer["suggestions"])} if status == 200 else answer, status)
+    return _reply({"suggestions": json.loads(answer["suggestions"])} if status == 200 else answer, status)
 
 
 async def feedback(request: Request) -> Response:
@@ -57,7 +60,7 @@ async def feedback(request: Request) -> Response:
     body = await _body(request)
     row = {name: body[name] for name in ("about", "document", "thumb", "query") if name in body}
     status, answer = await request.app.state.service.ask({**row, "task": "feedback", "caller": _caller(request)})
-    return JSONResponse({"event_id": answer["event_id"]} if status == 200 else answer, status)
+    return _reply({"event_id": answer["event_id"]} if status == 200 else answer, status)
 
 
 async def collection(request: Request) -> Response:
@@ -78,7 +81,7 @@ async def _asked(request: Request, task: str) -> Response:
     service = request.app.state.service
     status, answer = await service.ask(row)
     if status != 200:
-        return JSONResponse(answer, status)
+        return _reply(answer, status)
     return await _of_model(request, lambda model: shown.answer(model, row, answer))
 
 
@@ -86,14 +89,21 @@ async def _of_model(request: Request, make: Any) -> Response:
     """What `make` says of the live release's model, in a thread: it may read from the disk."""
     model = request.app.state.service.model()
     if model is None:
-        return JSONResponse({"error": "the model is still being loaded."}, 503, {"retry-after": "1"})
+        return _reply({"error": "the model is still being loaded."}, 503)
     try:
         found = await run_in_threadpool(make, model)
+    except StoreError as error:
+        log.error("%s: the store cannot be read: %s", request.url.path, error)
+        return _reply({"error": AWAY, "problems": [AWAY]}, 503)
     except RopewalkError as error:
         return JSONResponse(
             {"error": str(error), "problems": [str(error)]}, 404 if type(error).__name__ == "MissingError" else 422
         )
     return HTMLResponse(found, headers=HEADERS) if isinstance(found, str) else JSONResponse(found)
+
+
+def _reply(body: Mapping[str, Any], status: int) -> Response:
+    return JSONResponse(body, status, {"retry-after": "1"} if status == 503 else None)
 
 
 async def _given(request: Request) -> dict[str, Any]:
