@@ -1,4 +1,4 @@
-"""config, Dataset -> Model: the collection is built, the fusion and the reranker are learned where there are labels."""
+"""config, Dataset -> Model: the collection is built; fusion, reranker and reader are learned where there are labels for them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from ropewalk.errors import MissingError
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.answer.examples import Example
 from ropewalk.systems.search.answer.learn import train as train_reader
+from ropewalk.systems.search.answer.reader import Reader
+from ropewalk.systems.search.answer.shipped import MORE, shipped
+from ropewalk.systems.search.asked import as_asked
 from ropewalk.systems.search.build import build, layout_of
 from ropewalk.systems.search.config import Config
 from ropewalk.systems.search.encode.minilm import weights_folder
@@ -40,18 +43,32 @@ def train(config: Config, dataset: Dataset, job: Job, start: Model | None) -> Se
 
 
 def with_reader(config: Config, model: Search, dataset: Dataset, job: Job) -> Search:
-    """The model with a reader of its own, where there are questions to learn it from."""
-    if config.reader == "none" or "questions" not in dataset.tables:
+    """The model with a reader: the one that comes with the package, or one that went on from there on questions that were given."""
+    if config.reader == "none":
         return model
+    base = _network_base() if config.reader == "network" else None
+    reader = shipped(config.risk)
+    if "questions" in dataset.tables:
+        reader = _own_reader(config, model, dataset, base, job)
+    elif base is not None:
+        job.note("no questions were given, so there is no network: it learns from `questions`; the reader has trees alone")
+    made = Search(model.spec, model.reranker, reader)
+    made.attach(job.store)
+    return made
+
+
+def _own_reader(config: Config, model: Search, dataset: Dataset, base: Path | None, job: Job) -> Reader:
     questions = dataset.table("questions").filter(part="learn").collect().to_dicts()
     examples = [
         Example(q["id"], q["question"], q["text"], q["answer"], q["start"], q["language"], q["group"])
         for q in questions
     ]
-    base = _network_base() if config.reader == "network" else None
-    made = Search(model.spec, model.reranker, train_reader(examples, base, job, risk=config.risk, seed=job.seed))
-    made.attach(job.store)
-    return made
+    asked = as_asked(model, examples)
+    if asked is None:
+        job.note("few of the questions can be answered from these documents: how sure answers are is learned from the questions' own texts")
+    start = shipped(config.risk).trees
+    made = train_reader(examples, base, job, risk=config.risk, seed=job.seed, asked=asked, start=start, trees=MORE)
+    return replace(made, encoder=model.spec.encoder.name if asked and model.spec.encoder else "")
 
 
 def taught(config: Config, model: Search, dataset: Dataset, job: Job) -> Search:
