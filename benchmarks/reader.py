@@ -58,22 +58,22 @@ def collection(store, name: str, documents: Sequence[tuple[str, str]], keep: Pat
         path = keep / f"{name}.jsonl"
         path.write_text("".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in documents))
         Texts(store, name).add(str(path))
-    return reading(made, Config())
+    return reading(made, Config(reader="none"))
 
 
-def finder(model: Search) -> Callable[[str], tuple[Passage, ...]]:
+def finder(model: Search, legs: str = "hybrid") -> Callable[[str], tuple[Passage, ...]]:
     engine, _, _ = model.opened()
-    return lambda question: tuple(passages(engine, engine.search(Wanted(question, HITS, "hybrid", count=False))))
+    return lambda question: tuple(passages(engine, engine.search(Wanted(question, HITS, legs, count=False))))
 
 
-def asked_of(examples: Sequence[Example], part: np.ndarray, keep: Path) -> list[Asked]:
+def asked_of(examples: Sequence[Example], part: np.ndarray, keep: Path, legs: str = "hybrid") -> list[Asked]:
     """Each question with what all paragraphs, and what those of the other folds give."""
     texts = {e.text: int(p) for e, p in zip(examples, part, strict=True)}
     ids = {text: f"p{n}" for n, text in enumerate(texts)}
     with open_store(str(keep / "store")) as store:
-        every = finder(collection(store, "all", [(i, t) for t, i in ids.items()], keep))
+        every = finder(collection(store, "all", [(i, t) for t, i in ids.items()], keep), legs)
         others = [
-            finder(collection(store, f"without-{f}", [(i, t) for t, i in ids.items() if texts[t] != f], keep))
+            finder(collection(store, f"without-{f}", [(i, t) for t, i in ids.items() if texts[t] != f], keep), legs)
             for f in range(FOLDS)
         ]
         return [Asked(e, every(e.question), others[p](e.question)) for e, p in zip(examples, part, strict=True)]
@@ -234,16 +234,19 @@ def main() -> None:
     print(f"the right paragraph is found first for {100 * np.mean(first):.1f} % of the {len(asked):,} questions")
     readers = [fold_reader(fold, examples, part, options.keep) for fold in range(FOLDS)]
     if options.grid:
-        return constants(readers, asked, part)
+        constants(readers, asked, part)
     single = outcomes(readers, alone(examples), part)
     before = outcomes(readers, [blind(a) for a in asked], part)
     after = outcomes(readers, asked, part)
-    print("| reader | EM / F1 of the first answer (95 %) | area, answerable | area, all | answered at the default | answered where nothing answers | promised, right | Brier |")
+    print(
+        "| reader | EM / F1 of the first answer (95 %) | area, answerable | area, all | answered at the default | answered where nothing answers | promised, right | Brier |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     told("given the right paragraph", single, single, by_id)
     old = told("before", few(before), few(single), by_id)
     new = told("after", after, after, by_id)
-    told("after, nearness unknown", [[replace(o, signals=np.append(o.signals[:5], np.nan)) for o in f] for f in after], after, by_id)
+    terms = outcomes(readers, asked_of(examples, part, options.keep, "terms"), part)
+    told("after, searched by terms alone", terms, after, by_id)
     order = [by_id[o.id] for f in after for o in f if not o.stray]
     print(f"after - before: F1 {100 * (new.mean() - old.mean()):+.1f}, p {paired_p(new, old, order):.4f}", flush=True)
     tell("XQuAD en end to end, 240 paragraphs, trees of other articles", f"F1 {100 * new.mean():.1f}", "", "",

@@ -28,6 +28,7 @@ from ropewalk.types import Dataset, Job, Model
 
 def train(config: Config, dataset: Dataset, job: Job, start: Model | None) -> Search:
     """Build the collection, unless it is there, and a model that reads it."""
+    base = _network_base() if config.reader == "network" and "questions" in dataset.tables else None
     encoder = encoders.named(config, job)
     documents = dataset.table("documents").collect()
     layout = layout_of(documents, config.fields, config.weights, **config.spoken, **encoders.of_layout(encoder))
@@ -39,19 +40,20 @@ def train(config: Config, dataset: Dataset, job: Job, start: Model | None) -> Se
     model = Search(Spec(collection.name, encoder, config.collection, legs, config.depth, config.synonyms))
     model.attach(job.store)
     learned = taught(config, model, dataset, job) if encoder else model
-    return with_reader(config, learned, dataset, job)
+    return with_reader(config, learned, dataset, base, job)
 
 
-def with_reader(config: Config, model: Search, dataset: Dataset, job: Job) -> Search:
+def with_reader(config: Config, model: Search, dataset: Dataset, base: Path | None, job: Job) -> Search:
     """The model with a reader: the one that comes with the package, or one that went on from there on questions that were given."""
     if config.reader == "none":
         return model
-    base = _network_base() if config.reader == "network" else None
     reader = shipped(config.risk)
     if "questions" in dataset.tables:
         reader = _own_reader(config, model, dataset, base, job)
-    elif base is not None:
-        job.note("no questions were given, so there is no network: it learns from `questions`; the reader has trees alone")
+    elif config.reader == "network":
+        job.note(
+            "a network learns from questions, and none were given: the reader is the one that comes with the package"
+        )
     made = Search(model.spec, model.reranker, reader)
     made.attach(job.store)
     return made
@@ -65,7 +67,7 @@ def _own_reader(config: Config, model: Search, dataset: Dataset, base: Path | No
     ]
     asked = as_asked(model, examples)
     if asked is None:
-        job.note("few of the questions can be answered from these documents: how sure answers are is learned from the questions' own texts")
+        job.note("few of the questions are answered in these documents: how sure to be is learned from their own texts")
     start = shipped(config.risk).trees
     made = train_reader(examples, base, job, risk=config.risk, seed=job.seed, asked=asked, start=start, trees=MORE)
     return replace(made, encoder=model.spec.encoder.name if asked and model.spec.encoder else "")

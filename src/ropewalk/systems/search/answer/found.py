@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BY_SCORE = 12.0  # log odds of the trees for a score that is lower by all of the best
+BY_SCORE = 8.0  # log odds of the trees for a score that is lower by all of the best
 BY_PLACE = 4.0  # the same for each e-fold of the place: the most that being found later may cost
 
 

@@ -58,23 +58,32 @@ def train(
     asked: Sequence[Asked] | None = None,
     start: str = "",
 ) -> Reader:
-    """A reader that learned from all examples. `base`: a folder with MiniLM's model.safetensors and tokenizer.json;
-    None: trees alone. `risk`: the share of wrong answers at which it should still answer. `asked`: the examples as they
+    """A reader that learned from all examples. `base`: a folder with MiniLM's model.safetensors and tokenizer.json for a
+    network, which is kept where it helps on examples held out; None: trees alone. `risk`: the share of wrong answers at which it should still answer. `asked`: the examples as they
     are asked, one by one; None: of their own texts alone. `start`: trees to go on from, which saw none of the examples."""
     examples = checked(examples)
     asked = alone(examples) if asked is None else asked
     part = parted([e.group for e in examples], parts)
-    how = (base, recipe, seed, trees, start)
+    how: tuple[Any, ...] = (base, recipe, seed, trees, start)
     tasks = [
         (tuple(e for e, p in zip(examples, part, strict=True) if p != at),
          tuple(a for a, p in zip(asked, part, strict=True) if p == at), how)
         for at in range(parts)
     ]  # fmt: skip
     done = job.map(crossed, tasks) if job else [crossed(task, 0) for task in tasks]
-    scale, plain = (
-        scaled([o for outcomes in done for o in outcomes if o.heard == heard], risk) for heard in (True, False)
-    )
-    return replace(learn(examples, *how), scale=scale, plain=plain)
+    every = [o for outcomes in done for o in outcomes]
+    heard, deaf = ([o for o in every if o.heard == one] for one in (True, False))
+    if base is not None and not _helps(heard, deaf):
+        if job:
+            job.note("the network does not answer held-out questions better than the trees alone: it is left away")
+        heard, how = deaf, (None, *how[1:])
+    return replace(learn(examples, *how), scale=scaled(heard, risk), plain=scaled(deaf, risk))
+
+
+def _helps(heard: Sequence[Outcome], deaf: Sequence[Outcome]) -> bool:
+    """Does the network find better answers than the trees alone?"""
+    with_it, without = (float(np.mean([o.f1 for o in some if not o.stray])) for some in (heard, deaf))
+    return with_it > without
 
 
 def crossed(task: tuple[Any, ...], _: int) -> list[Outcome]:
@@ -194,10 +203,10 @@ def scaled(outcomes: Sequence[Outcome], risk: float) -> Scale:
     """Platt's scale (Platt 1999) on held-out outcomes, right meaning an exact match; and the lowest threshold at which
     the answers given are wrong (by 1 - F1) at most `risk` of the time. Where none is, nothing is answered."""
     signals = np.array([o.signals for o in outcomes])
-    near = signals[:, -1]
-    usual = float(np.nanmean(near)) if not np.isnan(near).all() else 0.0
     right = np.array([o.em for o in outcomes])
     weight = np.array([STRAY if o.stray else 1.0 for o in outcomes])
+    known = ~np.isnan(signals[:, -1])
+    usual = float(np.average(signals[known, -1], weights=weight[known])) if known.any() else 0.0
     scale = Scale(_logistic(np.where(np.isnan(signals), usual, signals), right, weight), usual=usual)
     chance = np.array([sure(scale, o.signals) for o in outcomes])
     order = np.argsort(-chance, kind="stable")
