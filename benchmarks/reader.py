@@ -3,10 +3,10 @@
     python benchmarks/reader.py              before and after, cross-validated; other collections with --outside
     python benchmarks/reader.py --write      the same, and writes the package's files: trees, scale, and how they were made
 
-Needs ROPEWALK_SHARED_DATA; about 15 CPU-minutes, 4 of them trees, which --keep FOLDER keeps (with vectors). A fold is a fifth of the
+Needs ROPEWALK_SHARED_DATA; about 10 CPU-minutes, 4 of them trees, which --keep FOLDER keeps (with vectors). A fold is a fifth of the
 articles, as in search_answers.py. Its questions are asked of all 240 paragraphs, and, to see what nothing answers, of the
 paragraphs of the other articles. Trees learn from four folds; the scale of a fold from the outcomes of the other four.
-"before" is a reader that does not know how a passage was found, on the scale of single passages, as it was until decision 0032's addition.
+"before": a reader that does not know how a passage was found, its scale learned from single passages.
 --outside: JSON files {docs: [[id, title, text]], queries: [[id, text]], qrels: {query: {id: label}}} of sentences, such as WikiQA.
 --grid: the two constants of found.py again, chosen for each fold on the other four.
 """

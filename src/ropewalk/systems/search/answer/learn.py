@@ -2,8 +2,8 @@
 
 Who may look at what: `train` deals the groups of the examples into parts; each part is read by a reader that learned
 from the others only. From these readings come the probabilities and the threshold. The reader that is returned
-learned from all. It reads what retrieval finds, if the caller says what that is (`Asked`), right or wrong; the trees and
-the network learn from the right passage alone, which taught as much as ten of them and costs a third.
+learned from all. It reads what retrieval finds, if the caller says what that is (`Asked`), right or wrong; trees and
+network learn from the right passage alone, which taught the trees as much as ten of them would, at a third of the cost.
 """
 
 from __future__ import annotations
