@@ -25,6 +25,7 @@ CALLS = {
     "million": ["search_million.py"],
     "cold": ["search_cold.py"],
     "answers": ["search_answers.py"],
+    "reader": ["reader.py"],
     "collect": ["search_collect.py", "--peers"],
     "kills": ["search_kills.py"],
     "ray": ["search_ray.py"],

@@ -31,7 +31,7 @@ import numpy as np
 
 from ropewalk.methods.text.answers import answer_f1, exact_match, risk_coverage, risk_coverage_area
 from ropewalk.systems.search.answer import baselines
-from ropewalk.systems.search.answer.examples import Example, parted
+from ropewalk.systems.search.answer.examples import Example, alone, parted
 from ropewalk.systems.search.answer.learn import Outcome, both, examined, learn_network, learn_trees, scaled
 from ropewalk.systems.search.answer.network import Recipe
 from ropewalk.systems.search.answer.reader import Reader, sure
@@ -85,10 +85,10 @@ def fold_outcomes(
     for language in LANGUAGES:
         unseen = [e for e, p in zip(data[language], part, strict=True) if p == fold]
         start = time.process_time()
-        outcomes = [examined(reader, e) for e in unseen]
+        outcomes = [examined(reader, a) for a in alone(unseen)]
         spent = time.process_time() - start
         if language == "en":
-            outcomes = both(reader, unseen)
+            outcomes = both(reader, alone(unseen))
         found[language] = {"s": spent, "n": len(unseen), "outcomes": [plain(o) for o in outcomes]}
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def plain(o: Outcome) -> dict:
 
 def outcome(row: dict) -> Outcome:
     return Outcome(
-        row["id"], row["answer"], 0, 0, row["em"], row["f1"], np.array(row["signals"]), row["stray"], row["heard"]
+        row["id"], row["answer"], row["em"], row["f1"], np.array(row["signals"], float), row["stray"], row["heard"]
     )
 
 

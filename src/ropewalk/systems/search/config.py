@@ -23,7 +23,8 @@ class Config(Settings):
     )
     qrels: Source | None = setting(None, "Labels: TREC qrels (query 0 document label). Needed with `queries`.")
     questions: Source | None = setting(
-        None, "Questions with answer spans (SQuAD's JSON), from which the reader is trained."
+        None,
+        "Questions with answer spans (SQuAD's JSON), from which the reader learns. None: the reader that comes with the package answers.",
     )
     columns: dict[str, str] = setting({}, "Names of your columns where they differ: {text: body, id: sku}.")
     fields: dict[str, Literal["text", "keyword", "int", "float", "date", "bool"]] = setting(
@@ -68,7 +69,8 @@ class Config(Settings):
     )
     reader: Literal["none", "trees", "network"] = setting(
         "trees",
-        "What answers questions, learned where questions with answers are given. trees: seconds; network: minutes, and better in English.",
+        "What answers questions. trees: comes with the package, and goes on in seconds where questions with answers are given; network: "
+        "learned from such questions alone, in minutes, better in English, needs the extra `inventory` (JAX).",
         stage="train",
     )
     risk: float = setting(

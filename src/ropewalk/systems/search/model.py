@@ -19,6 +19,7 @@ from ropewalk.methods.text.fusion import DEPTH
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.answer import reader as readers
 from ropewalk.systems.search.answer.answer import answer
+from ropewalk.systems.search.answer.found import Passage
 from ropewalk.systems.search.answer.reader import Reader
 from ropewalk.systems.search.contract import ANSWER
 from ropewalk.systems.search.index.collection import Collection
@@ -117,7 +118,7 @@ class Search:
         """The answer of the reader, if there is one and it is sure enough."""
         if self.reader is None:
             return {}
-        answers = answer(question, passages(engine, found), self.reader, 1).answers
+        answers = answer(question, self._read(passages(engine, found)), self.reader, 1).answers
         if not answers:
             return {}
         best = answers[0]
@@ -130,6 +131,13 @@ class Search:
             "confidence": best.probability,
             "evidence": json.dumps(evidence, ensure_ascii=False),
         }
+
+    def _read(self, found: Sequence[Passage]) -> Sequence[Passage]:
+        """The passages as the reader may know them: what another encoder calls near means nothing to it."""
+        mine = self.spec.encoder.name if self.spec.encoder else ""
+        if self.reader is not None and mine == self.reader.encoder:
+            return found
+        return [replace(passage, near=None) for passage in found]
 
     def wanted(self, row: Mapping[str, Any], engine: Engine, bound: filters.Filter | None) -> Wanted:
         where = filters.both(filters.read(row["where"], engine.kinds), bound)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ropewalk.systems.search import encoders
+from ropewalk.systems.search.answer.shipped import shipped
 from ropewalk.systems.search.build import build, layout_of
 from ropewalk.systems.search.collect import Collected, collect
 from ropewalk.systems.search.config import Config
@@ -116,7 +117,9 @@ def reading(collection: Collection, config: Config) -> Search:
     """What searches a collection as the collection itself says, without a release."""
     encoder = encoders.parse(collection.layout().encoder)
     legs = "hybrid" if encoder else "terms"
-    model = Search(Spec(collection.name, encoder, legs=legs, depth=config.depth, synonyms=config.synonyms))
+    reader = None if config.reader == "none" else shipped(config.risk)
+    spec = Spec(collection.name, encoder, legs=legs, depth=config.depth, synonyms=config.synonyms)
+    model = Search(spec, reader=reader)
     model.attach(collection.store)
     return model
 

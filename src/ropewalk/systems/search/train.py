@@ -1,4 +1,4 @@
-"""config, Dataset -> Model: the collection is built, the fusion and the reranker are learned where there are labels."""
+"""config, Dataset -> Model: the collection is built; fusion, reranker and reader are learned where there are labels for them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from ropewalk.errors import MissingError
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.answer.examples import Example
 from ropewalk.systems.search.answer.learn import train as train_reader
+from ropewalk.systems.search.answer.reader import Reader
+from ropewalk.systems.search.answer.shipped import MORE, shipped
+from ropewalk.systems.search.asked import as_asked
 from ropewalk.systems.search.build import build, layout_of
 from ropewalk.systems.search.config import Config
 from ropewalk.systems.search.encode.minilm import weights_folder
@@ -25,6 +28,7 @@ from ropewalk.types import Dataset, Job, Model
 
 def train(config: Config, dataset: Dataset, job: Job, start: Model | None) -> Search:
     """Build the collection, unless it is there, and a model that reads it."""
+    base = _network_base() if config.reader == "network" and "questions" in dataset.tables else None
     encoder = encoders.named(config, job)
     documents = dataset.table("documents").collect()
     layout = layout_of(documents, config.fields, config.weights, **config.spoken, **encoders.of_layout(encoder))
@@ -38,22 +42,37 @@ def train(config: Config, dataset: Dataset, job: Job, start: Model | None) -> Se
     model = Search(Spec(collection.name, encoder, config.collection, legs, config.depth, config.synonyms))
     model.attach(job.store)
     learned = taught(config, model, dataset, job) if encoder else model
-    return with_reader(config, learned, dataset, job)
+    return with_reader(config, learned, dataset, base, job)
 
 
-def with_reader(config: Config, model: Search, dataset: Dataset, job: Job) -> Search:
-    """The model with a reader of its own, where there are questions to learn it from."""
-    if config.reader == "none" or "questions" not in dataset.tables:
+def with_reader(config: Config, model: Search, dataset: Dataset, base: Path | None, job: Job) -> Search:
+    """The model with a reader: the one that comes with the package, or one that went on from there on questions that were given."""
+    if config.reader == "none":
         return model
+    reader = shipped(config.risk)
+    if "questions" in dataset.tables:
+        reader = _own_reader(config, model, dataset, base, job)
+    elif config.reader == "network":
+        job.note(
+            "a network learns from questions, and none were given: the reader is the one that comes with the package"
+        )
+    made = Search(model.spec, model.reranker, reader)
+    made.attach(job.store)
+    return made
+
+
+def _own_reader(config: Config, model: Search, dataset: Dataset, base: Path | None, job: Job) -> Reader:
     questions = dataset.table("questions").filter(part="learn").collect().to_dicts()
     examples = [
         Example(q["id"], q["question"], q["text"], q["answer"], q["start"], q["language"], q["group"])
         for q in questions
     ]
-    base = _network_base() if config.reader == "network" else None
-    made = Search(model.spec, model.reranker, train_reader(examples, base, job, risk=config.risk, seed=job.seed))
-    made.attach(job.store)
-    return made
+    asked = as_asked(model, examples)
+    if asked is None:
+        job.note("few of the questions are answered in these documents: how sure to be is learned from their own texts")
+    start = shipped(config.risk).trees
+    made = train_reader(examples, base, job, risk=config.risk, seed=job.seed, asked=asked, start=start, trees=MORE)
+    return replace(made, encoder=model.spec.encoder.name if asked and model.spec.encoder else "")
 
 
 def taught(config: Config, model: Search, dataset: Dataset, job: Job) -> Search:

@@ -9,22 +9,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ropewalk.methods.text.answers import answer_words
+from ropewalk.systems.search.answer.found import Passage, behind, places
 from ropewalk.systems.search.answer.reader import Reader, Reading, Scale, is_heard, read, signals, sure
 from ropewalk.systems.search.answer.tokens import Tokens, parse, tokenise
 
 MOST = 20  # passages that are read, best first
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A stretch of a document, as retrieval found it."""
-
-    document_id: str
-    text: str
-    score: float  # the better the higher; decides which are read where there are more than MOST
-    language: str
-    start: int = 0  # where the stretch begins in the document's text
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +57,56 @@ class _Group:
     places: list[int]  # of the reading, one a document
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a reader made of the passages that it read."""
+
+    reading: Reading
+    passages: tuple[Passage, ...]  # best first, as they stand in the reading
+    groups: tuple[_Group, ...]  # best first
+    scale: Scale
+
+
 def answer(question: str, passages: Sequence[Passage], reader: Reader, k: int = 3) -> Answers:
     """Up to k answers from the passages; none where the best is less likely than the reader's threshold."""
-    kept = sorted((p for p in passages if p.text.strip()), key=lambda p: -p.score)[:MOST]
+    kept = [p for p in passages if p.text.strip()]
     if not question.strip() or not kept:
         return Answers(question, (), "There is no question." if kept else "There is no passage to read.")
-    language = Counter(p.language for p in kept).most_common(1)[0][0]
+    heard = hear(question, kept, reader)
+    if heard is None:
+        return Answers(question, (), "No passage holds a word that could be an answer.")
+    found = _answers(heard, k)
+    if found[0].probability < heard.scale.threshold:
+        return Answers(question, (), _reason(found[0], heard.scale.threshold), found)
+    return Answers(question, found, "")
+
+
+def hear(question: str, passages: Sequence[Passage], reader: Reader) -> Heard | None:
+    """What the reader makes of the best MOST passages; None where they hold no candidate."""
+    kept = sorted(passages, key=lambda p: -p.score)[:MOST]
+    language = Counter(p.language for p in kept).most_common(1)[0][0] if kept else "en"
     tokens = [tokenise(p.text, p.language) for p in kept]
     kept, tokens = [p for p, t in zip(kept, tokens, strict=True) if len(t)], [t for t in tokens if len(t)]
-    reading = read(reader, parse(question, language), tokens)
+    reading = read(reader, parse(question, language), tokens, behind(kept)) if kept else None
     if reading is None:
-        return Answers(question, (), "No passage holds a word that could be an answer.")
+        return None
     scale = reader.scale if is_heard(reader, language) else reader.plain
-    found = _answers(reading, kept, scale, k)
-    if found[0].probability < scale.threshold:
-        return Answers(question, (), _reason(found[0], scale.threshold), found)
-    return Answers(question, found, "")
+    return Heard(reading, tuple(kept), tuple(_groups(reading, kept)), scale)
+
+
+def signals_of(heard: Heard, group: _Group) -> np.ndarray:
+    """What says how sure an answer is."""
+    scene, at = heard.reading.scene, group.places[0]
+    first = heard.reading.first[at]
+    number = int(scene.passage[first])
+    cover = float(scene.cover[scene.sentence[first]])
+    place, near = float(places(heard.passages)[number]), heard.passages[number].near
+    return signals(group.worth, group.chance, group.total, cover, place, near)
+
+
+def text_of(heard: Heard, group: _Group) -> str:
+    """The answer, as its best place has it."""
+    return _text(heard.reading, group.places[0])
 
 
 def _reason(best: Answer, threshold: float) -> str:
@@ -90,18 +116,17 @@ def _reason(best: Answer, threshold: float) -> str:
     )
 
 
-def _answers(reading: Reading, passages: Sequence[Passage], scale: Scale, k: int) -> tuple[Answer, ...]:
+def _answers(heard: Heard, k: int) -> tuple[Answer, ...]:
     found: list[Answer] = []
     taken: set[tuple[int, int]] = set()  # (passage, word) of the answers so far
-    for group in _groups(reading, passages):
-        words = {word for at in group.places for word in _covered(reading, at)}
+    for group in heard.groups:
+        words = {word for at in group.places for word in _covered(heard.reading, at)}
         if words & taken:
             continue
         taken |= words
-        sources = tuple(_source(reading, passages, at) for at in group.places)
-        surety = sure(scale, signals(group.worth, group.chance, group.total))
-        surety = min([surety, *(a.probability for a in found)])
-        found.append(Answer(_text(reading, group.places[0]), surety, sources))
+        sources = tuple(_source(heard.reading, heard.passages, at) for at in group.places)
+        surety = min([sure(heard.scale, signals_of(heard, group)), *(a.probability for a in found)])
+        found.append(Answer(text_of(heard, group), surety, sources))
         if len(found) == max(k, 1):
             break
     return tuple(found)

@@ -6,8 +6,10 @@ import pytest
 
 from ropewalk.errors import DataError, MissingError
 from ropewalk.methods.text.answers import answer_f1
-from ropewalk.systems.search.answer.answer import Passage, answer
+from ropewalk.systems.search.answer.answer import answer
 from ropewalk.systems.search.answer.baselines import RULES, best_sentence, bm25, heuristic_span
+from ropewalk.systems.search.answer.examples import alone
+from ropewalk.systems.search.answer.found import Passage
 from ropewalk.systems.search.answer.learn import Outcome, examined, scaled, stray, train
 from ropewalk.systems.search.answer.made import examples
 from ropewalk.systems.search.answer.reader import Scale, load, save, signals, sure
@@ -33,7 +35,7 @@ RACE = "It rained for days. Rosa Diaz won the Copper Sail in Genoa in 1931. Some
 
 def test_a_reader_answers_unseen_questions_better_than_the_best_sentence(reader):
     unseen = examples(60, 7)
-    ours = sum(examined(reader, e).f1 for e in unseen)
+    ours = sum(examined(reader, a).f1 for a in alone(unseen))
     sentences = 0.0
     for e in unseen:
         a, b = best_sentence(parse(e.question, "en"), tokenise(e.text, "en"), bm25)
@@ -51,7 +53,7 @@ def test_a_rule_by_hand_points_into_a_passage(rule):
 
 def test_what_was_learned_in_one_language_serves_another(reader):
     unseen = examples(30, 5, "de")
-    assert sum(examined(reader, e).f1 for e in unseen) > 0.5 * len(unseen)
+    assert sum(examined(reader, a).f1 for a in alone(unseen)) > 0.5 * len(unseen)
 
 
 def test_places_really_give_the_answer_and_its_sentence(open_minded):
@@ -85,6 +87,15 @@ def test_documents_that_say_the_same_are_one_answer_with_all_sources(open_minded
     texts = {"d0": RACE, "d1": other}
     assert all(texts[s.document_id][s.start : s.end] == "Rosa Diaz" for s in two.sources)
     assert [s.score for s in two.sources] == sorted((s.score for s in two.sources), reverse=True)
+
+
+def test_of_two_documents_that_tell_different_things_the_one_found_first_is_believed(open_minded):
+    texts = ("Rosa Diaz won the Copper Sail in 1931.", "Paul Roth won the Copper Sail in 1952.")
+    for scores, said in (((1.0, 0.4), "Rosa Diaz"), ((0.4, 1.0), "Paul Roth")):
+        listed = [
+            Passage(f"d{n}", text, score, "en") for n, (text, score) in enumerate(zip(texts, scores, strict=True))
+        ]
+        assert answer("Who won the Copper Sail?", listed, open_minded).answers[0].text == said
 
 
 def test_a_reader_that_is_not_sure_abstains_and_says_why(reader):
@@ -137,7 +148,7 @@ def test_a_folder_without_a_reader_and_a_broken_one_are_sentences(tmp_path):
         load(tmp_path)
     (tmp_path / "trees.txt").write_text("")
     (tmp_path / "reader.json").write_text('{"format": 99}')
-    with pytest.raises(DataError, match="has format 99, this version reads 1; train again"):
+    with pytest.raises(DataError, match="has format 99, this version reads 2; train again"):
         load(tmp_path)
     (tmp_path / "reader.json").write_text("[")
     with pytest.raises(DataError, match="no description of a reader"):
@@ -145,17 +156,29 @@ def test_a_folder_without_a_reader_and_a_broken_one_are_sentences(tmp_path):
 
 
 def outcomes(pairs) -> list[Outcome]:
-    return [Outcome(str(i), "", 0, 1, f1, f1, signals(p, p, 0.0)) for i, (p, f1) in enumerate(pairs)]
+    return [Outcome(str(i), "", f1, f1, said(p)) for i, (p, f1) in enumerate(pairs)]
+
+
+def said(p: float, near: float | None = None):
+    return signals(p, p, 0.0, 0.5, 0.0, near)
 
 
 def test_probabilities_keep_their_promise_and_the_threshold_its_risk():
     pairs = [(0.9, 1.0)] * 90 + [(0.9, 0.0)] * 10 + [(0.2, 1.0)] * 10 + [(0.2, 0.0)] * 90
     scale = scaled(outcomes(pairs), risk=0.2)
-    high, low = (sure(scale, signals(p, p, 0.0)) for p in (0.9, 0.2))
+    high, low = (sure(scale, said(p)) for p in (0.9, 0.2))
     assert high == pytest.approx(0.9, abs=0.03)
     assert low == pytest.approx(0.1, abs=0.03)
     assert low < scale.threshold <= high
     assert scale.kept == pytest.approx(0.5)
+
+
+def test_nearness_tells_and_where_nobody_measured_it_the_usual_is_taken():
+    far = [Outcome("far", "", 0.0, 0.0, said(0.5, 0.2))] * 50
+    scale = scaled([Outcome("near", "", 1.0, 1.0, said(0.5, 0.8))] * 50 + far, risk=0.2)
+    near, unknown, away = (sure(scale, said(0.5, x)) for x in (0.8, None, 0.2))
+    assert near > unknown > away
+    assert unknown == pytest.approx(sure(scale, said(0.5, 0.5)))
 
 
 def test_a_risk_that_cannot_be_had_means_silence():
@@ -165,7 +188,7 @@ def test_a_risk_that_cannot_be_had_means_silence():
 
 def test_a_question_asked_of_the_wrong_passage_is_never_right(reader):
     some = examples(12, 3)
-    assert all(o.f1 == 0 and o.stray for e in some if (o := stray(reader, e, some)))
+    assert all(o.f1 == 0 and o.stray for a in alone(some) if (o := stray(reader, a)))
 
 
 def test_the_default_scale_holds_nothing_back():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ropewalk.errors import DataError
+from ropewalk.systems.search.answer.found import Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,30 @@ class Example:
     start: int  # text[start : start + len(answer)] == answer
     language: str
     group: str  # examples of one group (an article) are never in two parts
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An example as people ask it: of what was found for it, and of what is found where no document answers it."""
+
+    example: Example
+    found: tuple[Passage, ...]
+    without: tuple[Passage, ...]  # empty: nobody looked
+
+
+def alone(examples: Sequence[Example]) -> list[Asked]:
+    """Each asked of its own text; and of the next other one of its group, else of all, without the answer in it."""
+    texts: dict[str, dict[str, str]] = {}
+    for e in examples:
+        texts.setdefault(e.group, {})[e.text] = e.language
+    every = {text: language for of_group in texts.values() for text, language in of_group.items()}
+    found = []
+    for e in examples:
+        others = (t for some in (texts[e.group], every) for t in some if t != e.text and e.answer not in t)
+        wrong = next(others, None)
+        stray = () if wrong is None else (Passage("other", wrong, 1.0, every[wrong]),)
+        found.append(Asked(e, (Passage("own", e.text, 1.0, e.language),), stray))
+    return found
 
 
 def checked(examples: Sequence[Example]) -> Sequence[Example]:

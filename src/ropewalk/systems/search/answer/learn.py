@@ -2,7 +2,8 @@
 
 Who may look at what: `train` deals the groups of the examples into parts; each part is read by a reader that learned
 from the others only. From these readings come the probabilities and the threshold. The reader that is returned
-learned from all.
+learned from all. It reads what retrieval finds, if the caller says what that is (`Asked`), right or wrong; trees and
+network learn from the right passage alone, which taught the trees as much as ten of them would, at a third of the cost.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from ropewalk.errors import MissingError
 from ropewalk.methods.text.answers import answer_f1, exact_match
 from ropewalk.systems.search.answer import features as seen
 from ropewalk.systems.search.answer import network, ranker, windows
-from ropewalk.systems.search.answer.examples import Example, checked, parted
-from ropewalk.systems.search.answer.reader import Reader, Reading, Scale, open_tokenizer, read, signals, sure
+from ropewalk.systems.search.answer.answer import hear, signals_of, text_of
+from ropewalk.systems.search.answer.examples import Asked, Example, alone, checked, parted
+from ropewalk.systems.search.answer.found import Passage
+from ropewalk.systems.search.answer.reader import Reader, Scale, open_tokenizer, signals, sure
 from ropewalk.systems.search.answer.tokens import Question, Tokens, parse, tokenise
 from ropewalk.types import Job
 
 PARTS = 3
 RECIPE = network.Recipe()
-STRAY = 0.25  # weight of questions asked of a passage without their answer, beside one asked of the right passage
+STRAY = 0.25  # weight of questions asked where no passage answers them, beside one asked where one does
 RIDGE = 1.0
 
 
@@ -35,12 +38,10 @@ class Outcome:
 
     id: str
     answer: str
-    start: int  # characters of the text
-    end: int
     em: float
     f1: float
     signals: np.ndarray  # reader.signals
-    stray: bool = False  # it was asked of a passage that does not hold the answer
+    stray: bool = False  # it was asked where no passage holds the answer
     heard: bool = True  # the network was listened to
 
 
@@ -54,35 +55,48 @@ def train(
     trees: int = ranker.TREES,
     parts: int = PARTS,
     seed: int = 0,
+    asked: Sequence[Asked] | None = None,
+    start: str = "",
 ) -> Reader:
-    """A reader that learned from all examples. `base`: a folder with MiniLM's model.safetensors and tokenizer.json;
-    None: trees alone. `risk`: the share of wrong answers at which it should still answer."""
+    """A reader that learned from all examples. `base`: a folder with MiniLM's model.safetensors and tokenizer.json for a
+    network, which is kept where it helps on examples held out; None: trees alone. `risk`: the share of wrong answers at which it should still answer. `asked`: the examples as they
+    are asked, one by one; None: of their own texts alone. `start`: trees to go on from, which saw none of the examples."""
     examples = checked(examples)
+    asked = alone(examples) if asked is None else asked
     part = parted([e.group for e in examples], parts)
+    how: tuple[Any, ...] = (base, recipe, seed, trees, start)
     tasks = [
         (tuple(e for e, p in zip(examples, part, strict=True) if p != at),
-         tuple(e for e, p in zip(examples, part, strict=True) if p == at), base, recipe, seed, trees)
+         tuple(a for a, p in zip(asked, part, strict=True) if p == at), how)
         for at in range(parts)
     ]  # fmt: skip
     done = job.map(crossed, tasks) if job else [crossed(task, 0) for task in tasks]
-    scale, plain = (
-        scaled([o for outcomes in done for o in outcomes if o.heard == heard], risk) for heard in (True, False)
-    )
-    return replace(learn(examples, base, recipe, seed, trees), scale=scale, plain=plain)
+    every = [o for outcomes in done for o in outcomes]
+    heard, deaf = ([o for o in every if o.heard == one] for one in (True, False))
+    if base is not None and not _helps(heard, deaf):
+        if job:
+            job.note("the network does not answer held-out questions better than the trees alone: it is left away")
+        heard, how = deaf, (None, *how[1:])
+    return replace(learn(examples, *how), scale=scaled(heard, risk), plain=scaled(deaf, risk))
+
+
+def _helps(heard: Sequence[Outcome], deaf: Sequence[Outcome]) -> bool:
+    """Does the network find better answers than the trees alone?"""
+    with_it, without = (float(np.mean([o.f1 for o in some if not o.stray])) for some in (heard, deaf))
+    return with_it > without
 
 
 def crossed(task: tuple[Any, ...], _: int) -> list[Outcome]:
-    """Outcomes on examples of a reader that never saw them; task: (learned from, tested on, base, recipe, seed, trees)."""
-    known, unseen, base, recipe, seed, trees = task
-    reader = learn(known, base, recipe, seed, trees)
-    return both(reader, unseen)
+    """Outcomes on examples of a reader that never saw them; task: (learned from, asked of, how `learn` learns)."""
+    known, unseen, how = task
+    return both(learn(known, *how), unseen)
 
 
-def both(reader: Reader, unseen: Sequence[Example]) -> list[Outcome]:
+def both(reader: Reader, unseen: Sequence[Asked]) -> list[Outcome]:
     """Outcomes of a reader that hears its network (where it has one) and of the same one deaf, stray ones included."""
     found = []
     for heard, one in ((True, reader), (False, replace(reader, weights={}))):
-        outcomes = [outcome for e in unseen for outcome in (examined(one, e), stray(one, e, unseen)) if outcome]
+        outcomes = [outcome for a in unseen for outcome in (examined(one, a), stray(one, a)) if outcome]
         found += [replace(outcome, heard=heard) for outcome in outcomes]
         if not reader.weights:
             return found + [replace(outcome, heard=False) for outcome in outcomes]
@@ -90,10 +104,15 @@ def both(reader: Reader, unseen: Sequence[Example]) -> list[Outcome]:
 
 
 def learn(
-    examples: Sequence[Example], base: Path | None, recipe: network.Recipe, seed: int, trees: int = ranker.TREES
+    examples: Sequence[Example],
+    base: Path | None,
+    recipe: network.Recipe,
+    seed: int,
+    trees: int = ranker.TREES,
+    start: str = "",
 ) -> Reader:
     """Trees and network, without a scale."""
-    reader = Reader(learn_trees(examples, seed, trees), {}, recipe.frozen_layers, "")
+    reader = Reader(learn_trees(examples, seed, trees, start), {}, recipe.frozen_layers, "")
     if base is None:
         return reader
     english = [e for e in examples if e.language in reader.languages]
@@ -101,8 +120,8 @@ def learn(
     return replace(reader, weights=learn_network(english, base, recipe, seed), tokenizer=tokenizer)
 
 
-def learn_trees(examples: Sequence[Example], seed: int, trees: int = ranker.TREES) -> str:
-    """The trees' text."""
+def learn_trees(examples: Sequence[Example], seed: int, trees: int = ranker.TREES, start: str = "") -> str:
+    """The trees' text; with `start`, that many more behind those."""
     tables, gains = [], []
     names: list[str] = []
     for e in examples:
@@ -111,7 +130,7 @@ def learn_trees(examples: Sequence[Example], seed: int, trees: int = ranker.TREE
         table, names = seen.features(question, scene)
         tables.append(table)
         gains.append(_gains(e, tokens, scene))
-    return ranker.grow(tables, gains, names, seed, trees)
+    return ranker.grow(tables, gains, names, seed, trees, start)
 
 
 def learn_network(examples: Sequence[Example], base: Path, recipe: network.Recipe, seed: int) -> network.Weights:
@@ -161,34 +180,23 @@ def _weights(base: Path) -> dict[str, np.ndarray]:
     return {k: np.array(v) for k, v in read_safetensors(needed(base, "model.safetensors")).items()}
 
 
-def examined(reader: Reader, e: Example) -> Outcome:
-    """The reader's answer to an example."""
-    question, tokens = _parsed(e)
-    return _outcome(e, tokens, read(reader, question, [tokens]), stray=False)
+def examined(reader: Reader, asked: Asked) -> Outcome:
+    """The reader's answer to an example, from what was found for it."""
+    return _outcome(reader, asked.example, asked.found, stray=False)
 
 
-def stray(reader: Reader, e: Example, others: Sequence[Example]) -> Outcome | None:
-    """The reader's answer to a question asked of the wrong passage: the next one of its group, else of all."""
-    texts = list(dict.fromkeys(o.text for o in others if o.group == e.group and o.text != e.text))
-    texts = [t for t in texts if e.answer not in t] or [o.text for o in others if e.answer not in o.text][:1]
-    if not texts:
-        return None
-    question, tokens = parse(e.question, e.language), tokenise(texts[0], e.language)
-    return _outcome(e, tokens, read(reader, question, [tokens]), stray=True)
+def stray(reader: Reader, asked: Asked) -> Outcome | None:
+    """The reader's answer where nothing answers the example: whatever it says is wrong."""
+    return _outcome(reader, asked.example, asked.without, stray=True) if asked.without else None
 
 
-def _outcome(e: Example, tokens: Tokens, reading: Reading | None, stray: bool) -> Outcome:
-    if reading is None:
-        return Outcome(e.id, "", 0, 0, 0.0, 0.0, signals(0.0, 0.0, 0.0), stray)
-    start, end = int(tokens.start[reading.first[0]]), int(tokens.end[reading.last[0]])
-    answer = tokens.text[start:end]
-    em, f1 = (
-        (0.0, 0.0)
-        if stray
-        else (exact_match(answer, [e.answer], e.language), answer_f1(answer, [e.answer], e.language))
-    )
-    heard = signals(reading.worth[0], reading.chance[0], reading.total[0])
-    return Outcome(e.id, answer, start, end, em, f1, heard, stray)
+def _outcome(reader: Reader, e: Example, passages: Sequence[Passage], stray: bool) -> Outcome:
+    heard = hear(e.question, passages, reader)
+    if heard is None:
+        return Outcome(e.id, "", 0.0, 0.0, signals(0.0, 0.0, 0.0, 0.0, 0.0, None), stray)
+    answer, truth = text_of(heard, heard.groups[0]), [e.answer]
+    em, f1 = (0.0, 0.0) if stray else (exact_match(answer, truth, e.language), answer_f1(answer, truth, e.language))
+    return Outcome(e.id, answer, em, f1, signals_of(heard, heard.groups[0]), stray)
 
 
 def scaled(outcomes: Sequence[Outcome], risk: float) -> Scale:
@@ -197,7 +205,9 @@ def scaled(outcomes: Sequence[Outcome], risk: float) -> Scale:
     signals = np.array([o.signals for o in outcomes])
     right = np.array([o.em for o in outcomes])
     weight = np.array([STRAY if o.stray else 1.0 for o in outcomes])
-    scale = Scale(_logistic(signals, right, weight))
+    known = ~np.isnan(signals[:, -1])
+    usual = float(np.average(signals[known, -1], weights=weight[known])) if known.any() else 0.0
+    scale = Scale(_logistic(np.where(np.isnan(signals), usual, signals), right, weight), usual=usual)
     chance = np.array([sure(scale, o.signals) for o in outcomes])
     order = np.argsort(-chance, kind="stable")
     lost = np.cumsum((weight * (1 - np.array([o.f1 for o in outcomes])))[order])

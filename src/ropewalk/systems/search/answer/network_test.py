@@ -6,12 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ropewalk import api
 from ropewalk.errors import MissingError
+from ropewalk.lifecycle import stages
+from ropewalk.systems.search import train as training
 from ropewalk.systems.search.answer import features as seen
+from ropewalk.systems.search.answer import learn as learning
 from ropewalk.systems.search.answer import network, windows
-from ropewalk.systems.search.answer.learn import learn, learn_trees
+from ropewalk.systems.search.answer.learn import Outcome, _helps, learn, learn_trees
 from ropewalk.systems.search.answer.made import examples
 from ropewalk.systems.search.answer.reader import Reader, load, open_tokenizer, read, save
+from ropewalk.systems.search.answer.shipped import MORE, shipped
 from ropewalk.systems.search.answer.tokens import parse, tokenise
 
 RECIPE = network.Recipe(epochs=12, rate=3e-3, head_rate=1e-2, batch=8, frozen_layers=1)
@@ -149,3 +154,29 @@ def test_a_reader_with_a_network_is_kept_and_heard_only_in_its_languages(tokeniz
     assert np.array_equal(one.total, two.total)
     deaf = read(replace(reader, languages=("de",)), parse("Who won the Copper Sail?", "en"), passage)
     assert not np.array_equal(one.total, deaf.total)
+
+
+def test_a_release_learns_a_network_from_questions_and_keeps_it_only_where_it_helps(tokenizer, tmp_path, monkeypatch):
+    (tmp_path / "tokenizer.json").write_text(tokenizer)
+    write_safetensors(tmp_path / "model.safetensors", raw(0))
+    monkeypatch.setattr(training, "weights_folder", lambda: tmp_path)
+    # untrained: four trainings of it compile for a minute, and one is tested above
+    monkeypatch.setattr(network, "train", lambda start, known, recipe, seed: start)
+    monkeypatch.setitem(learning.train.__kwdefaults__, "recipe", RECIPE)
+    settings = {"docs": "made:30", "encoder": "none", "reader": "network"}
+    for helps in (True, False):
+        monkeypatch.setattr(learning, "_helps", lambda heard, deaf, helps=helps: helps)
+        with api.place("search", store=str(tmp_path / str(helps)), small=True, settings=settings) as p:
+            dataset = stages.data(p.system, p.config, p.lane)
+            run = stages.train(p.system, p.config, dataset, p.lane)
+            model = stages.load_model(p.system, p.lane, run.model)
+        assert bool(model.reader.weights) == helps
+        assert model.reader.trees.count("\nTree=") == shipped(0.3).trees.count("\nTree=") + MORE
+
+
+def test_a_network_that_finds_no_better_answers_does_not_help():
+    def said(f1: float, stray: bool = False) -> Outcome:
+        return Outcome("a", "", f1, f1, np.zeros(6), stray)
+
+    assert _helps([said(1.0), said(0.0, True)], [said(0.5), said(1.0, True)])
+    assert not _helps([said(0.5)], [said(0.5)])

@@ -23,16 +23,23 @@ TREES = 350
 
 
 def grow(
-    tables: Sequence[np.ndarray], f1: Sequence[np.ndarray], names: Sequence[str], seed: int, trees: int = TREES
+    tables: Sequence[np.ndarray],
+    f1: Sequence[np.ndarray],
+    names: Sequence[str],
+    seed: int,
+    trees: int = TREES,
+    start: str = "",
 ) -> str:
-    """The trees as text, from a table [c, f] and the F1 [c] of each candidate, a pair a question."""
+    """The trees as text, from a table [c, f] and the F1 [c] of each candidate, a pair a question. `start`: trees that
+    stay in front, on whose scores the new ones build."""
     import lightgbm
 
     data = lightgbm.Dataset(
         np.concatenate(tables), np.round(np.concatenate(f1) ** 2 * GRADES).astype(int),
         group=[len(table) for table in tables], feature_name=list(names), free_raw_data=True,
     )  # fmt: skip
-    return str(lightgbm.train({**SETTINGS, "seed": seed}, data, trees).model_to_string())
+    known = lightgbm.Booster(model_str=start) if start else None
+    return str(lightgbm.train({**SETTINGS, "seed": seed}, data, trees, init_model=known).model_to_string())
 
 
 def chances(scores: np.ndarray, sharpness: float) -> np.ndarray:

@@ -2,11 +2,13 @@
 
 Two views of a span are added up: boosted trees over features that know no language, and, where the passages are
 English, a small transformer that points at the beginning and the end. The span is chosen that agrees most with all
-likely ones. How sure the reader is comes from questions that it did not learn from.
+likely ones, and that stands in a passage which retrieval thinks much of. How sure the reader is comes from questions that
+it did not learn from.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,7 +22,7 @@ from ropewalk.systems.search.answer import features as seen
 from ropewalk.systems.search.answer import network, ranker, windows
 from ropewalk.systems.search.answer.tokens import Question, Tokens
 
-FORMAT = 1
+FORMAT = 2
 POINTED = 0.4  # what the network's log-probabilities count beside the trees' scores
 SHARP = {True: 2.0, False: 1.5}  # of the scores as log odds, with a network and without
 SENTENCES = 12  # best sentences whose spans are looked at
@@ -30,10 +32,11 @@ SENTENCES = 12  # best sentences whose spans are looked at
 class Scale:
     """From scores to a probability of being right, and from there to an abstention."""
 
-    weights: tuple[float, ...] = (0.0, 1.0, 0.0, 0.0)  # of 1 and the signals, for a logistic function
+    weights: tuple[float, ...] = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)  # of 1 and the signals, for a logistic function
     threshold: float = 0.0  # a less likely answer is held back
     risk: float = 1.0  # the share of wrong answers that the threshold was chosen for
     kept: float = 1.0  # share of the questions that were then answered, where it was chosen
+    usual: float = 0.0  # nearness that is assumed where nobody measured it: the mean of those that it was chosen on
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Reader:
     scale: Scale = Scale()  # where the network is heard
     plain: Scale = Scale()  # where it is not
     languages: tuple[str, ...] = ("en",)  # in which the network is heard
+    encoder: str = ""  # whose nearness its probabilities know; of another one it counts as not measured
     _live: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # opened once, when first needed
 
 
@@ -62,15 +66,19 @@ class Reading:
     total: np.ndarray  # [t] both views added up
 
 
-def read(reader: Reader, question: Question, passages: Sequence[Tokens]) -> Reading | None:
-    """What the reader makes of the passages; None where they hold no candidate."""
-    passages = [tokens for tokens in passages if len(tokens)]
+def read(
+    reader: Reader, question: Question, passages: Sequence[Tokens], behind: np.ndarray | None = None
+) -> Reading | None:
+    """What the reader makes of the passages, each with a word; None where they hold no candidate. `behind`: found.behind."""
     if not passages:
         return None
     scene = seen.lay(question, passages, SENTENCES)
     if not len(scene.first):
         return None
-    return weigh(scene, *scores(reader, question, scene), is_heard(reader, question.tokens.language))
+    by_trees, by_network = scores(reader, question, scene)
+    if behind is not None:
+        by_trees = by_trees - behind[scene.passage[scene.first]]
+    return weigh(scene, by_trees, by_network, is_heard(reader, question.tokens.language))
 
 
 def is_heard(reader: Reader, language: str) -> bool:
@@ -100,9 +108,12 @@ def weigh(scene: seen.Scene, by_trees: np.ndarray, by_network: np.ndarray, heard
     return Reading(scene, scene.first[top], scene.last[top], chance[top], worth, total[top])
 
 
-def signals(worth: float, chance: float, total: float) -> np.ndarray:
-    """What says how sure an answer is: the log odds of its worth and of its chance, and its score as such."""
-    return np.array([_odds(worth), _odds(chance), total])
+def signals(worth: float, chance: float, total: float, cover: float, place: float, near: float | None) -> np.ndarray:
+    """What says how sure an answer is: the log odds of its worth and of its chance, its score as such; how much of the
+    question its sentence holds; how many documents were found before its own; and that one's nearness, nan if unknown."""
+    return np.array([
+        _odds(worth), _odds(chance), total, cover, np.log1p(place), np.nan if near is None else near
+    ])  # fmt: skip
 
 
 def _odds(share: float) -> float:
@@ -112,7 +123,7 @@ def _odds(share: float) -> float:
 
 def sure(scale: Scale, signals: np.ndarray) -> float:
     """The probability that an answer is right."""
-    z = scale.weights[0] + float(np.dot(scale.weights[1:], signals))
+    z = scale.weights[0] + float(np.dot(scale.weights[1:], np.where(np.isnan(signals), scale.usual, signals)))
     return float(1 / (1 + np.exp(-np.clip(z, -30, 30))))
 
 
@@ -149,6 +160,7 @@ def save(reader: Reader, folder: Path) -> None:
         "format": FORMAT,
         "frozen": reader.frozen,
         "languages": list(reader.languages),
+        "encoder": reader.encoder,
         "scale": asdict(reader.scale),
         "plain": asdict(reader.plain),
     }
@@ -160,8 +172,9 @@ def save(reader: Reader, folder: Path) -> None:
 
 
 def load(folder: Path) -> Reader:
-    """A saved reader; MissingError or DataError where the folder does not hold one."""
-    for name in ("reader.json", "trees.txt"):
+    """A saved reader, its trees packed by gzip or not; MissingError or DataError where the folder does not hold one."""
+    packed = folder / "trees.txt.gz"
+    for name in ("reader.json",) if packed.is_file() else ("reader.json", "trees.txt"):
         if not (folder / name).is_file():
             raise MissingError("file", name, hint=f"{folder} holds no reader; train one, or name another folder.")
     try:
@@ -171,7 +184,7 @@ def load(folder: Path) -> Reader:
                 [f"{folder}/reader.json has format {about['format']}, this version reads {FORMAT}; train again."]
             )
         scale, plain = (Scale(**{**about[n], "weights": tuple(about[n]["weights"])}) for n in ("scale", "plain"))
-        frozen, languages = int(about["frozen"]), tuple(about["languages"])
+        frozen, languages, encoder = int(about["frozen"]), tuple(about["languages"]), str(about["encoder"])
     except (ValueError, KeyError, TypeError) as error:
         raise DataError([f"{folder}/reader.json is no description of a reader ({error}); train again."]) from error
     weights: network.Weights = {}
@@ -180,6 +193,5 @@ def load(folder: Path) -> Reader:
         with np.load(folder / "network.npz", allow_pickle=False) as kept:
             weights = {name: kept[name].astype(np.float32) for name in kept.files}
         tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    return Reader(
-        (folder / "trees.txt").read_text(encoding="utf-8"), weights, frozen, tokenizer, scale, plain, languages
-    )
+    trees = gzip.decompress(packed.read_bytes()) if packed.is_file() else (folder / "trees.txt").read_bytes()
+    return Reader(trees.decode(), weights, frozen, tokenizer, scale, plain, languages, encoder)

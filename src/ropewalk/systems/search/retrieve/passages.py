@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from ropewalk.methods.text.sentences import sentence_spans
-from ropewalk.systems.search.answer.answer import Passage
+from ropewalk.systems.search.answer.found import Passage
 from ropewalk.systems.search.retrieve.engine import Engine, Found
 from ropewalk.systems.search.retrieve.highlights import spans
 
@@ -18,14 +20,24 @@ LOOKED_AT = 100_000  # characters of a text
 def passages(engine: Engine, found: Found) -> list[Passage]:
     """At most EACH passages of each of the first HITS hits, best hits first."""
     layout, out = engine.snapshot.layout, []
-    documents = engine.snapshot.documents(found.rows[:HITS])
-    for document, score in zip(documents, found.scores[:HITS].tolist(), strict=True):
+    rows, scores = found.rows[:HITS], found.scores[:HITS].tolist()
+    documents = engine.snapshot.documents(rows)
+    for document, score, near in zip(documents, scores, _near(found, rows), strict=True):
         said = str(document.get("language") or "")
         language = said if said in layout.languages else layout.language
         text = str(document.get("text") or "")[:LOOKED_AT]
         for start, end in best(text, found.terms.get(language, frozenset()), language):
-            out.append(Passage(str(document["id"]), text[start:end], score, language, start))
+            out.append(Passage(str(document["id"]), text[start:end], score, language, start, near))
     return out
+
+
+def _near(found: Found, rows: np.ndarray) -> list[float | None]:
+    """The cosine of each row; of one that the leg did not list, the last one's of the list; None without that leg."""
+    leg = found.legs.get("dense")
+    if leg is None or not len(leg.rows):
+        return [None] * len(rows)
+    known = dict(zip(leg.rows.tolist(), leg.scores.tolist(), strict=True))
+    return [float(known.get(row, leg.scores[-1])) for row in rows.tolist()]
 
 
 def best(text: str, terms: frozenset[str], language: str) -> list[tuple[int, int]]:
