@@ -172,6 +172,14 @@ def learned(rank: Callable[[float], np.ndarray], at_least: int = 10) -> float:
     return SHIFTS[best]
 
 
+def behind(terms: Leg, dense: Leg) -> Leg:
+    """The terms' ranking, and behind it what only the vectors found: for vectors that do not know the documents' language."""
+    more = dense.rows[~np.isin(dense.rows, terms.rows)]
+    last = float(terms.scores[-1]) if len(terms.rows) else 0.0
+    scores = np.concatenate([terms.scores, last - np.arange(1, len(more) + 1)])
+    return Leg(np.concatenate([terms.rows, more]), scores.astype(np.float32), terms.complete and dense.complete)
+
+
 def reciprocal_rank(legs: list[Leg], k: int = 60, depth: int = DEPTH) -> Leg:
     """Reciprocal rank fusion of the first `depth` of every leg: the sum of 1 / (k + rank), ranks from 1; ties by row."""
     rows = np.unique(np.concatenate([leg.rows[:depth] for leg in legs])) if legs else np.empty(0, np.int64)

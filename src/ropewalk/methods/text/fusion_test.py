@@ -134,6 +134,14 @@ def test_feedback_moves_a_document_towards_those_it_resembles() -> None:
     assert near[0] > near[1] > near[2]
 
 
+def test_behind_leaves_the_terms_ranking_as_it_is_and_repeats_no_document() -> None:
+    terms, dense = Leg(np.array([4, 2]), np.array([3.0, 1.0])), Leg(np.array([2, 9, 7]), np.array([0.9, 0.8, 0.7]))
+    both = fusion.behind(terms, dense)
+    assert both.rows.tolist() == [4, 2, 9, 7]
+    assert (np.diff(both.scores) < 0).all()
+    assert fusion.behind(NONE, dense).rows.tolist() == dense.rows.tolist()
+
+
 def test_reciprocal_rank_is_the_sum_over_legs_whatever_their_order() -> None:
     a, b = Leg(np.array([1, 2]), np.array([9.0, 8.0])), Leg(np.array([2, 3]), np.array([0.9, 0.1]))
     fused = fusion.reciprocal_rank([a, b])

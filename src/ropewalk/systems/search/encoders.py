@@ -13,6 +13,10 @@ import numpy as np
 from ropewalk.errors import CorruptError
 from ropewalk.types import Job
 
+KNOWS = {
+    "minilm": frozenset({"en"})
+}  # languages; of a folder's encoder nothing is known, so it is believed to know all
+
 Encode = Callable[[Sequence[str]], np.ndarray]
 
 
@@ -36,6 +40,12 @@ def parse(text: str | None) -> Named | None:
         return None
     name, precision, dims, hash = text.rsplit("/", 3)
     return Named(name, precision, hash, int(dims))
+
+
+def knows(text: str | None, language: str) -> bool:
+    """Whether the encoder that a layout names knows a language."""
+    encoder = parse(text)
+    return encoder is None or encoder.name not in KNOWS or language in KNOWS[encoder.name]
 
 
 def make(name: str, precision: str = "int8", cache: Path | None = None, threads: int = 1) -> Any:

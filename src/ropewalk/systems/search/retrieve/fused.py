@@ -8,6 +8,7 @@ import numpy as np
 
 from ropewalk.methods.text import analysis, fusion, vectors
 from ropewalk.methods.text.fusion import Leg, QueryFacts
+from ropewalk.systems.search import encoders
 from ropewalk.systems.search.retrieve import rerank
 from ropewalk.systems.search.retrieve.engine import Engine, Ranked
 from ropewalk.systems.search.retrieve.facts import facts, restored, terms_of
@@ -17,7 +18,13 @@ from ropewalk.systems.search.retrieve.vocabulary import places
 
 
 def fuse(engine: Engine, ranked: Ranked, shift: float = 0.0) -> Leg:
-    """One ranking of both legs. `shift`: what labels taught of the worth of the terms."""
+    """One ranking of both legs. `shift`: what labels taught of the worth of the terms.
+
+    Where the encoder does not know the collection's language, its vectors only add documents behind those with a term: an English
+    encoder gained nothing on German, Spanish and Chinese questions, and lost some (docs/decisions/0030-fusion.md).
+    """
+    if not encoders.knows(engine.snapshot.layout.encoder, engine.snapshot.layout.language):
+        return fusion.behind(ranked.terms, ranked.dense)
     query = asked(engine, ranked)
     return fusion.fuse(ranked.terms, ranked.dense, query, lambda rows: restored(engine.snapshot, rows), shift)
 

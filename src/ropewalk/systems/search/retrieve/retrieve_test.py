@@ -12,13 +12,14 @@ from ropewalk.errors import RequestError
 from ropewalk.store import open_store
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.layout import Field, Layout
-from ropewalk.systems.search.retrieve import callers, filtered, filters, masks, words
+from ropewalk.systems.search.retrieve import callers, filtered, filters, masks, terms, words
 from ropewalk.systems.search.retrieve.engine import Engine, Wanted
 from ropewalk.systems.search.retrieve.explain import explain
 from ropewalk.systems.search.retrieve.filters import Between, Every, No, OneOf, Some
-from ropewalk.systems.search.retrieve.fused import fuse
-from ropewalk.systems.search.retrieve.shop import engine, shop
+from ropewalk.systems.search.retrieve.fused import covered, fuse
+from ropewalk.systems.search.retrieve.shop import encode, engine, shop
 from ropewalk.systems.search.retrieve.suggest import suggest
+from ropewalk.systems.search.retrieve.vocabulary import vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -317,3 +318,37 @@ def test_a_bound_collection_shows_nothing_to_who_is_not_named(asked):
     for token in ("", "another"):
         with pytest.raises(RequestError, match="caller"):
             callers.bound(BOUND, token, asked.kinds)
+
+
+# -- fusion --
+
+
+@pytest.mark.parametrize(
+    ("language", "encoder", "heeded"), [("en", "minilm", True), ("de", "minilm", False), ("de", "own", True)]
+)
+def test_vectors_are_heeded_only_where_the_encoder_knows_the_language(language, encoder, heeded):
+    texts = ["rot schuh", "schuh rot rot", "jacke", "stiefel", "hemd"]
+    layout = Layout((Field("text", "text"),), language, encoder=f"{encoder}/int8/32/0", dims=32)
+    with open_store("memory://") as store:
+        collection = Collection(store, "texts")
+        collection.create(layout)
+        documents = [{"id": str(n), "text": text} for n, text in enumerate(texts)]
+        collection.write(documents, vectors=encode(texts))
+        asked = Engine(collection.open(), encode, fuse)
+        vector = encode(["stiefel"])[0]  # what the vectors look for is not what was typed
+        by_terms = asked.search(Wanted("rot schuh", legs="terms"), vector).rows.tolist()
+        both = asked.search(Wanted("rot schuh"), vector).rows.tolist()
+    assert (both[: len(by_terms)] != by_terms) is heeded
+    assert sorted(both) == list(range(len(texts)))
+
+
+def test_how_much_of_a_query_its_best_hit_holds_is_seen_in_words_phrases_and_fields(asked):
+    def seen(query):
+        clauses = words.parse(query, asked.texts)
+        understood = terms.understand(clauses, vocabulary(asked.snapshot, {}), typos=False)
+        return covered(asked, asked.ranked(Wanted(query, count=False), clauses, understood.query))
+
+    assert seen("leather shoes") == pytest.approx(1.0)
+    assert seen('"brown leather"') == pytest.approx(1.0)
+    assert seen("title:boots") == pytest.approx(1.0)
+    assert 0.0 < seen("leather zebra") < 0.7
