@@ -40,21 +40,26 @@ def asked(engine: Engine, ranked: Ranked) -> QueryFacts:
     order = np.argsort(ranked.terms.rows, kind="stable")
     cosines = np.empty(len(order), np.float32)
     cosines[order] = vectors.rescore(engine.snapshot.vectors, ranked.vector, ranked.terms.rows[order])
-    spread = facts(engine.snapshot).spread(ranked.vector)
-    return QueryFacts(cosines, spread, covered(engine, ranked), len(_terms(engine, ranked)[0]))
+    own = _terms(engine, ranked, engine.snapshot.layout.language)
+    return QueryFacts(cosines, facts(engine.snapshot).spread(ranked.vector), covered(engine, ranked, own), len(own[0]))
 
 
-def covered(engine: Engine, ranked: Ranked) -> float:
-    """The share of the query's terms, by idf, that the best hit by terms holds, in the language where it is highest."""
+Rare = tuple[list[str], dict[str, float]]  # the terms of a query, and how rare each is
+
+
+def covered(engine: Engine, ranked: Ranked, own: Rare) -> float:
+    """The share of the query's terms, by idf, that the best hit by terms holds, in the language where it is highest. `own`: the
+    terms in the collection's language."""
+    layout = engine.snapshot.layout
     given = parts(engine.snapshot, ranked.query, int(ranked.terms.rows[0]))
     phrases = (
         {clause.text for clause in ranked.clauses if clause.phrase} if any(p == PHRASE for _, p, _ in given) else ()
     )
     best = 0.0
-    for language in engine.snapshot.layout.languages:
-        terms, idf = _terms(engine, ranked, language)
-        own = {place.name for place in places(engine.snapshot.layout) if place.language == language}
-        held = {term for place, term, _ in given if place in own}
+    for language in layout.languages:
+        terms, idf = own if language == layout.language else _terms(engine, ranked, language)
+        named = {place.name for place in places(layout) if place.language == language}
+        held = {term for place, term, _ in given if place in named}
         held |= {term for text in phrases for term in analysis.terms(text, language)}
         total = sum(idf.values())
         best = max(best, sum(idf[term] for term in set(terms) & held) / total if total else 0.0)
@@ -80,7 +85,7 @@ def features(engine: Engine, ranked: Ranked, fused: Leg) -> np.ndarray:
     snapshot, query = engine.snapshot, asked(engine, ranked)
     rows = fused.rows[: rerank.TOP]
     documents = [terms_of(snapshot, document) for document in snapshot.documents(rows)]
-    terms, idf = _terms(engine, ranked)
+    terms, idf = _terms(engine, ranked, snapshot.layout.language)
     return rerank.features_of(
         fused,
         fusion.candidates(ranked.terms, ranked.dense, query.cosines),
@@ -92,13 +97,11 @@ def features(engine: Engine, ranked: Ranked, fused: Leg) -> np.ndarray:
     )
 
 
-def _terms(engine: Engine, ranked: Ranked, language: str = "") -> tuple[list[str], dict[str, float]]:
-    """The terms of a query in a language (empty: the collection's own), and how rare each is in the field where it is most frequent."""
-    layout = engine.snapshot.layout
-    language = language or layout.language
+def _terms(engine: Engine, ranked: Ranked, language: str) -> Rare:
+    """The terms of a query in a language, and how rare each is in the field where it is most frequent."""
     text = " ".join(clause.text for clause in ranked.clauses if clause.must != "not")
     terms = analysis.terms(text, language)
-    own = [place for place in places(layout) if place.language == language]
+    own = [place for place in places(engine.snapshot.layout) if place.language == language]
     return terms, {term: _idf(engine, own, term) for term in terms}
 
 

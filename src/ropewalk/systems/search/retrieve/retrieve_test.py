@@ -12,11 +12,11 @@ from ropewalk.errors import RequestError
 from ropewalk.store import open_store
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.layout import Field, Layout
-from ropewalk.systems.search.retrieve import callers, filtered, filters, masks, terms, words
+from ropewalk.systems.search.retrieve import callers, filtered, filters, fused, masks, terms, words
 from ropewalk.systems.search.retrieve.engine import Engine, Wanted
 from ropewalk.systems.search.retrieve.explain import explain
 from ropewalk.systems.search.retrieve.filters import Between, Every, No, OneOf, Some
-from ropewalk.systems.search.retrieve.fused import covered, fuse
+from ropewalk.systems.search.retrieve.fused import fuse
 from ropewalk.systems.search.retrieve.shop import encode, engine, shop
 from ropewalk.systems.search.retrieve.suggest import suggest
 from ropewalk.systems.search.retrieve.vocabulary import vocabulary
@@ -346,7 +346,9 @@ def test_how_much_of_a_query_its_best_hit_holds_is_seen_in_words_phrases_and_fie
     def seen(query):
         clauses = words.parse(query, asked.texts)
         understood = terms.understand(clauses, vocabulary(asked.snapshot, {}), typos=False)
-        return covered(asked, asked.ranked(Wanted(query, count=False), clauses, understood.query))
+        return fused.asked(
+            asked, asked.ranked(Wanted(query, count=False), clauses, understood.query, encode([query])[0])
+        ).covered
 
     assert seen("leather shoes") == pytest.approx(1.0)
     assert seen('"brown leather"') == pytest.approx(1.0)
