@@ -2,7 +2,9 @@
 every kind. The real servers start once a session, when the first test wants one."""
 
 import os
+import shutil
 import sys
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -92,3 +94,11 @@ def _schema(server: Any, unique: str) -> str:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA s{unique}")
     return f"{server.url()}?options=-csearch_path%3Ds{unique}"
+
+
+@pytest.fixture(scope="session")
+def short() -> Iterator[str]:
+    """A folder with a short path, the same for all tests of this process: what Ray's sockets lie in."""
+    folder = tempfile.mkdtemp(prefix="rw-", dir="/tmp")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -214,6 +214,7 @@ def _connected(workers: Workers, sources: set[str], note: Callable[[str], None])
 
 def _connect(ray: Any, workers: Workers, sources: set[str]) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "120")  # 30 are too few on a machine that is busy
     options: dict[str, Any] = {"address": workers.address, "log_to_driver": False, "logging_level": "ERROR"}
     if workers.address == "local":
         options |= {"num_cpus": workers.count, "include_dashboard": False}

@@ -3,11 +3,9 @@
 import contextlib
 import os
 import pickle
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -33,17 +31,20 @@ def store(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def ray():
-    """The module. Nobody is told of our Ray; its sockets want a short path, and its token is not the user's."""
+def ray(short):
+    """The module. Nobody is told of our Ray, and its token is not the user's; a process reads its token once."""
     module = pytest.importorskip("ray", reason="needs pip install 'ropewalk[ray]'")
-    short = tempfile.mkdtemp(prefix="rw-", dir="/tmp")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"RAY_TMPDIR": short, "RAY_USAGE_STATS_ENABLED": "0", "HOME": short}.items():
+        for name, value in {
+            "RAY_TMPDIR": short,
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_gcs_server_port_wait_time_s": "120",
+            "HOME": short,
+        }.items():
             patch.setenv(name, value)
         patch.delenv("RAY_ADDRESS", raising=False)
         yield module
         w.release()
-    shutil.rmtree(short, ignore_errors=True)
 
 
 def job_of(store, workers, **more):

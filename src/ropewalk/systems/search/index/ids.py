@@ -17,6 +17,7 @@ import numpy as np
 from ropewalk.systems.search.index.pack import Writer
 
 PARTS = ("ids/lengths", "ids/text")
+DTYPES = {"text": "<u1", "edges": "<i8", "keys": "<u4", "rows": "<u4"}
 
 
 def write_ids(pack: Writer, ids: Sequence[bytes]) -> None:
@@ -32,9 +33,8 @@ def make_files(folder: Path, lengths: bytes, text: bytes) -> None:
     keys = np.fromiter(map(zlib.crc32, pieces), np.uint32, len(bounds) - 1)
     rows = np.argsort(keys, kind="stable").astype(np.uint32)
     (folder / "ids.text").write_bytes(text)
-    np.save(folder / "ids.edges.npy", edges)
-    np.save(folder / "ids.keys.npy", keys[rows])
-    np.save(folder / "ids.rows.npy", rows)
+    for name, array in (("edges", edges), ("keys", keys[rows]), ("rows", rows)):
+        array.astype(DTYPES[name]).tofile(folder / f"ids.{name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,8 @@ class Ids:
 
     @staticmethod
     def open(folder: Path) -> Ids:
-        text = folder / "ids.text"
-        view = np.memmap(text, np.uint8, "r") if text.stat().st_size else b""
-        return Ids(view, *(np.load(folder / f"ids.{name}.npy", mmap_mode="r") for name in ("edges", "keys", "rows")))
+        text, edges, keys, rows = (_mapped(folder / f"ids.{name}", dtype) for name, dtype in DTYPES.items())
+        return Ids(text if len(text) else b"", edges, keys, rows)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -77,3 +76,8 @@ class Ids:
 def keys_of(ids: Sequence[bytes]) -> np.ndarray:
     """uint32: the CRC-32 of each."""
     return np.fromiter(map(zlib.crc32, ids), np.uint32, len(ids))
+
+
+def _mapped(path: Path, dtype: str) -> np.ndarray:
+    """The numbers of a file without a header: numpy's own is read as Python code, which threads of Python 3.11.7 cannot do at once."""
+    return np.memmap(path, dtype, "r") if path.stat().st_size else np.empty(0, dtype)

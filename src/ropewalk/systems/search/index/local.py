@@ -1,6 +1,6 @@
 """What a searcher or writer keeps of a collection on its own disk, next to the store: all of it can be made again.
 
-    ids/<segment>/          its ids, laid out to be mapped         (a writer needs no more)
+    by-id/<segment>/        its ids, laid out to be mapped         (a writer needs no more)
     terms/<segment>/        tantivy's files of the segment
     open/<manifest>/        one index of tantivy: hard links to those files, meta.json, bitmaps of deleted rows
 
@@ -82,7 +82,7 @@ class Local:
         for name in pack.names("terms/"):
             (folder / f"{segment_id(info.hash)}.{name.removeprefix('terms/')}").write_bytes(pack.bytes(name))
         parts = [pack.bytes(name) for name in PARTS]
-        self.cached(f"ids/{info.hash}", lambda to: make_files(to, *parts))
+        self.cached(f"by-id/{info.hash}", lambda to: make_files(to, *parts))
 
     def ids(self, info: SegmentInfo) -> Ids:
         """Its ids, by reading no more of the pack than those."""
@@ -90,7 +90,7 @@ class Local:
             if info.hash not in self._ids:
                 if len(self._ids) > 1000:  # those of old manifests; a snapshot keeps its own
                     self._ids.clear()
-                self._ids[info.hash] = Ids.open(self.cached(f"ids/{info.hash}", lambda to: self._make_ids(info, to)))
+                self._ids[info.hash] = Ids.open(self.cached(f"by-id/{info.hash}", lambda to: self._make_ids(info, to)))
             return self._ids[info.hash]
 
     def _make_ids(self, info: SegmentInfo, folder: Path) -> None:
