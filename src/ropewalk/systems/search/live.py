@@ -8,6 +8,7 @@ are then those that were last read.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -78,12 +79,13 @@ class Live:
     def _look(self) -> _Look:
         """The look that is under way, or a new one."""
         with self._lock:
-            if self._under_way is None:
+            if self._under_way is None or self._under_way.process != os.getpid():  # a fork takes no thread along
                 self._under_way = look = _Look()
                 threading.Thread(target=self._see, args=(look,), name="ropewalk-look", daemon=True).start()
             return self._under_way
 
     def _see(self, look: _Look) -> None:
+        before = self._held  # let go after the queries that wait were told: closing it asks the store
         try:
             found = self._newest()
         except Exception as error:
@@ -96,6 +98,7 @@ class Live:
             with self._lock:
                 self._failed, self._under_way = look.failed, None
             look.over.set()
+            del before
 
     def _newest(self) -> Held:
         held, number = self._held, self._number
@@ -127,5 +130,5 @@ class _Look:
     """A look at the store: since when, how it ended."""
 
     def __init__(self) -> None:
-        self.begun, self.over = time.monotonic(), threading.Event()
+        self.begun, self.over, self.process = time.monotonic(), threading.Event(), os.getpid()
         self.failed: Exception | None = None
