@@ -2,8 +2,8 @@
 
 Each training on other documents, fields or another encoder makes a collection of its own. It is wanted while its release is live, a
 candidate, or the one that a rollback goes back to; while a release or run that names it is younger than the age of garbage, or was replaced
-less than that ago; and while a reader has it open. A collection that a person made (`search index`) or wrote to (`add`, `delete`) is
-that person's, and never goes by itself.
+less than that ago; and while a reader has it open. A collection that a person made (`search index`), wrote to (`add`, `delete`, `reindex`)
+or bound to callers by its own name is that person's, and never goes by itself.
 
 Manifests go first: whoever looks meanwhile finds the whole collection or none. What a death leaves behind them goes the next time.
 """
@@ -22,6 +22,7 @@ from ropewalk.errors import MissingError
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.readers import held
 from ropewalk.systems.search.index.upkeep import DAY
+from ropewalk.systems.search.retrieve import callers
 
 if TYPE_CHECKING:
     from ropewalk.store import Record, Store
@@ -79,7 +80,8 @@ def _is_left(collection: Collection, keys: list[str], moment: float) -> bool:
     """Did a training make it, is nobody at it, and has nobody been since a moment?"""
     numbers = [int(key[-17:-5]) for key in keys if "/manifests/" in key]
     manifest = collection.manifest(max(numbers)) if numbers else None
-    if manifest is None or not manifest.trained or manifest.time >= moment:
+    bound = callers.key(collection.name) in keys
+    if manifest is None or not manifest.trained or bound or manifest.time >= moment:
         return False
     reading, _ = held(collection.store, collection.local.root)
     return not reading and _put_before(collection.store, [key for key in keys if "/segments/" in key], moment)

@@ -8,9 +8,11 @@ from ropewalk import api
 from ropewalk.errors import MissingError
 from ropewalk.store import Record, open_store
 from ropewalk.systems.search import replaced
+from ropewalk.systems.search.index import reindex
 from ropewalk.systems.search.index.collection import DAY, Collection
 from ropewalk.systems.search.index.layout import Field, Layout
 from ropewalk.systems.search.index.upkeep import Policy, merge
+from ropewalk.systems.search.retrieve import callers
 
 TEXT = Layout((Field("text", "text"),))
 ALL = -60.0  # seconds: everything is older than that, whatever the clocks of file systems are
@@ -99,6 +101,18 @@ def test_what_a_person_made_or_wrote_to_stays_also_after_merges(store):
     assert merge(merged, Policy(like=2)).after == 1
     assert replaced.collect(store, ALL).collections == ("merged", "missed")
     assert Collection(store, "deleted").manifest().live == 0
+
+
+def test_what_a_person_bound_or_reindexed_stays(store):
+    for name in ("bound", "anew", "left"):
+        trained(store, name)
+    callers.save(store, "bound", {})
+    anew = Collection(store, "anew")
+    other = Layout((Field("text", "text"), Field("title", "text")))
+    made = reindex.build(anew, other, lambda _: None)
+    reindex.swap(anew, made, lambda _: None)
+    assert replaced.collect(store, ALL).collections == ("left",)
+    assert names(store) == ["anew", "bound"]
 
 
 def test_a_removal_that_was_cut_off_goes_on_the_next_time_and_callers_of_no_collection_stay(store):

@@ -207,7 +207,7 @@ class Collection:
         """Let other segments take the place of all, also of another layout: after a rebuild beside, or back to an older manifest."""
 
         def change(now: Manifest) -> Manifest:
-            new = replace(now, layout=layout, analyzers=analyzers(layout), segments=tuple(segments))
+            new = replace(now, layout=layout, analyzers=analyzers(layout), segments=tuple(segments), trained=False)
             self._check_built(new, segments)
             return new
 
