@@ -1,7 +1,7 @@
 """`collect`: addresses in, documents out, in parallel and bounded in memory; a killed run goes on where it stopped.
 
-Work lies in `job.folder`/collect/<hash of what is read and how>: a changed file or setting begins anew beside it. Workers
-on other machines must see that folder and the files under the same paths.
+Work lies in `job.folder`/collect/<hash of what is read and how> (or in another folder that is given): a changed file or setting
+begins anew beside it. Workers on other machines must see that folder and the files under the same paths.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ropewalk.systems.search.collect.finish import Shape, decide, finish_part
 from ropewalk.systems.search.collect.found import Entry
 from ropewalk.systems.search.collect.part import Task, bad_frame, read_piece
 from ropewalk.systems.search.collect.plan import entries_of, is_large, labels_of, pieces_of
+from ropewalk.systems.search.collect.readers import KNOWN, UNKNOWN
 from ropewalk.systems.search.collect.settings import CollectSettings
 from ropewalk.systems.search.collect.streams import CHUNK, Unreadable, unpacked
 from ropewalk.types import Job
@@ -59,7 +60,11 @@ class Collected:
 
 
 def collect(
-    addresses: str | Sequence[str], job: Job, settings: CollectSettings | None = None, stdin: IO[bytes] | None = None
+    addresses: str | Sequence[str],
+    job: Job,
+    settings: CollectSettings | None = None,
+    stdin: IO[bytes] | None = None,
+    place: Path | None = None,
 ) -> Collected:
     """The documents at files, folders, archives, s3://... addresses, or '-' for standard input.
 
@@ -67,8 +72,9 @@ def collect(
     """
     settings = settings or CollectSettings()
     addresses = [addresses] if isinstance(addresses, str) else list(addresses)
-    entries = entries_of(_local(addresses, job, stdin), settings)
-    folder = job.folder / "collect" / _key(entries, settings)
+    place = place or job.folder / "collect"
+    entries = entries_of(_local(addresses, place, stdin), settings)
+    folder = place / _key(entries, settings)
     folder.mkdir(parents=True, exist_ok=True)
     entries = _unpack_large(entries, job, settings, folder)
     pieces = pieces_of(entries, settings)
@@ -95,19 +101,19 @@ def _finished(
     return Collected(tuple(folder / f"{f['name']}.parquet" for f in files), rows, aside, notes)
 
 
-def _local(addresses: list[str], job: Job, stdin: IO[bytes] | None) -> list[tuple[str, Path]]:
+def _local(addresses: list[str], place: Path, stdin: IO[bytes] | None) -> list[tuple[str, Path]]:
     """(label, path) of every address; what does not lie on this machine is brought there."""
     named: list[tuple[str, Path]] = []
     labels = labels_of([a for a in addresses if a != "-"])
     for address in addresses:
         if address == "-":
-            named.append(("stdin", _spooled(stdin or sys.stdin.buffer, job.folder / "collect")))
+            named.append(("stdin", _spooled(stdin or sys.stdin.buffer, place)))
             continue
         label = labels.pop(0)
         if address.startswith("s3://"):
             from ropewalk.spine.data.remote import download
 
-            inside = download(address, job.folder / "collect" / "remote")
+            inside = download(address, place / "remote")
             named.extend((f"{label}/{name}" if name else label, path) for name, path in inside)
         else:
             named.append((label, Path(address).expanduser()))
@@ -216,4 +222,10 @@ def _nothing(addresses: list[str], read: list[dict[str, Any]]) -> DataError:
     where = ", ".join(addresses)
     if not count:
         return DataError([f"{where}: there is no document in it."])
-    return DataError([f"{where}: none of the {count:,} documents found can be used. The first problems:", *first])
+    known = [KNOWN] if any(UNKNOWN in problem for problem in first) else []
+    told = (
+        f"none of the {count:,} documents found can be used. The first problems:"
+        if count > 1
+        else "its only document cannot be used:"
+    )
+    return DataError([f"{where}: {told}", *first, *known])

@@ -29,7 +29,8 @@ ENDINGS = {
 }  # fmt: skip
 PACKS = {".gz": "gz", ".gzip": "gz", ".zst": "zst", ".zstd": "zst"}
 ARCHIVES = ("zip", "tar")
-UNKNOWN = f"the name's ending is of no format that is read ({' '.join(ENDINGS)}, also with .gz or .zst)"
+UNKNOWN = "its ending is of no format that is read"
+KNOWN = f"Endings that are read: {' '.join(ENDINGS)}, also with .gz or .zst."
 
 
 def format_of(name: str) -> tuple[str, str]:
