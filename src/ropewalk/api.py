@@ -86,7 +86,10 @@ def place(system: str | System[Any], **options: Unpack[Options]) -> Iterator[Pla
 
 @contextmanager
 def desk(
-    system: str | System[Any], show: Callable[..., None] = lambda *_: None, **options: Unpack[Options]
+    system: str | System[Any],
+    show: Callable[..., None] = lambda *_: None,
+    command: str = "command",
+    **options: Unpack[Options],
 ) -> Iterator[Desk]:
     """A desk for a system's command. Its settings are those that the live release was trained with, changed by the options. It keeps nothing
     unless the command asks for the store, so where there is none yet, none is made.
@@ -109,7 +112,7 @@ def desk(
             values=options.get("settings"),
             sets=options.get("sets", ()),
         )
-        with p.lane.job("command", "command") as job, ExitStack() as opened:
+        with p.lane.job(command, "command") as job, ExitStack() as opened:
 
             def store() -> Store:
                 if p.lane.store.url != "memory://":

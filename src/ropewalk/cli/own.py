@@ -40,7 +40,7 @@ def system_command(arguments: list[str]) -> int:
             print(f"  ropewalk {name} {key:12} {_first_line(function)}")
         return 0
     options = command_parser(name, arguments[1], command).parse_args(arguments[2:])
-    return _commanded(name, command, options)
+    return _commanded(name, arguments[1], command, options)
 
 
 def _first_line(command: Callable[..., int]) -> str:
@@ -140,16 +140,16 @@ def _record(command: Callable[..., int]) -> tuple[str, type[Settings]] | None:
     return found[0] if found else None
 
 
-def _commanded(system: str, command: Callable[..., int], options: argparse.Namespace) -> int:
+def _commanded(system: str, name: str, command: Callable[..., int], options: argparse.Namespace) -> int:
     from ropewalk import api, catalogue, config, printing
 
     given: list[Any] = []
     record = _record(command)
     if record is not None:
-        name, model = record
+        called, model = record
         sets = [f"{key}={value}" for key in model.model_fields if (value := getattr(options, key)) is not None]
-        file = getattr(options, name)
-        loaded = config.load(model, file=file, sets=sets, called=f"the {name}")
+        file = getattr(options, called)
+        loaded = config.load(model, file=file, sets=sets, called=f"the {called}")
         named = {key: at for key, at in config.sources(loaded).items() if file and getattr(options, key) is None}
         given = [loaded.model_copy(update={key: _beside(file, address) for key, address in named.items()})]
     own = {p.name: getattr(options, p.name) for p in (*_placed(command), *_own(command))}
@@ -161,7 +161,7 @@ def _commanded(system: str, command: Callable[..., int], options: argparse.Names
     def show(found: Mapping[str, Any], text: str = "") -> None:
         put(options, found, text or printing.counts(found))
 
-    with catalogue.extras_of(system), api.desk(system, show, **configured(options)) as desk:
+    with catalogue.extras_of(system), api.desk(system, show, name, **configured(options)) as desk:
         return int(command(desk, *given, **own) or 0)
 
 

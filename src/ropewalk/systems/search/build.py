@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ropewalk.systems.search import encoders
+from ropewalk.systems.search.encode.encoder import SLICE
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.layout import Field, Layout
 from ropewalk.systems.search.index.manifest import SegmentInfo
 from ropewalk.types import Job
 
 if TYPE_CHECKING:
-    import numpy as np
     import polars as pl
 
     from ropewalk.store import Store
@@ -27,33 +31,62 @@ SHORT = 60  # characters of a keyword, on average
 
 @dataclass(frozen=True)
 class Piece:
-    """Documents that become one segment, and where it goes."""
+    """Documents that become one segment, and where it goes; their vectors are kept there by text."""
 
     store: Store
     collection: str
     encoder: encoders.Named | None
-    vectors: Store  # where vectors are kept by text
+    layout: Layout | None  # None: the collection's own
     frame: pl.DataFrame
     number: int  # of the segment
 
 
 def build(
-    collection: Collection, frames: Iterable[pl.DataFrame], encoder: encoders.Named | None, job: Job
+    collection: Collection,
+    frames: Iterable[pl.DataFrame],
+    encoder: encoders.Named | None,
+    job: Job,
+    total: int = 0,
+    layout: Layout | None = None,
 ) -> list[SegmentInfo]:
     """Segments of all documents, put but not committed, in the order of the documents. What was encoded before, in this or another
-    collection of the job's store, is not encoded again."""
+    collection of its store, is not encoded again. `total`: documents, for people who wait. `layout`: of a collection that is yet
+    to be made."""
     pieces = (
-        Piece(collection.store, collection.name, encoder, job.store, frame, number)
+        Piece(collection.store, collection.name, encoder, layout, frame, number)
         for number, frame in enumerate(evenly(frames, SEGMENT))
     )
-    found: list[SegmentInfo] = job.map(build_piece, pieces)
+    if encoder and total > SLICE:
+        job.note(f"{total:,} documents are encoded; what is done is kept, should it be interrupted")
+    with _telling(job, total):
+        found: list[SegmentInfo] = job.map(build_piece, pieces)
     return found
+
+
+_told: ContextVar[Callable[[int], None]] = ContextVar("told", default=lambda _: None)  # in this process alone
+
+
+@contextmanager
+def _telling(job: Job, total: int) -> Iterator[None]:
+    """Within, encoded documents are counted: a task is too large to be waited for in silence."""
+    done = 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        done += more
+        job.progress("encode", done, max(done, total), "documents")
+
+    token = _told.set(tell)
+    try:
+        yield
+    finally:
+        _told.reset(token)
 
 
 def build_piece(piece: Piece, _seed: int = 0) -> SegmentInfo:
     rows = [plain(row) for row in piece.frame.to_dicts()]
-    vectors = encoded(piece.encoder, rows, piece.vectors) if piece.encoder else None
-    return Collection(piece.store, piece.collection).put_segment(rows, vectors)
+    vectors = encoded(piece.encoder, rows, piece.store) if piece.encoder else None
+    return Collection(piece.store, piece.collection).put_segment(rows, vectors, piece.layout)
 
 
 def evenly(frames: Iterable[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
@@ -83,7 +116,12 @@ def encoded(named: encoders.Named, rows: Sequence[Mapping[str, Any]], store: Sto
     """The vectors of documents, kept in the store by their text."""
     from ropewalk.systems.search.encode import cached
 
-    return cached(encoders.of(named, store), store).encode([readable(row) for row in rows])
+    encoder, texts = cached(encoders.of(named, store), store), [readable(row) for row in rows]
+    vectors = np.empty((len(texts), encoder.dims), np.float32)
+    for at in range(0, len(texts), SLICE):
+        vectors[at : at + SLICE] = encoder.encode(texts[at : at + SLICE])
+        _told.get()(len(texts[at : at + SLICE]))
+    return vectors
 
 
 def readable(document: Mapping[str, Any]) -> str:

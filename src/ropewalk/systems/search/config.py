@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import field_validator
+from pydantic import ValidationInfo, field_validator
 
 from ropewalk.config import Settings, Source, setting
 
@@ -119,6 +119,17 @@ class Config(Settings):
                     f"{name!r} cannot be a field's name: use letters, digits and _, and not id or language"
                 )
         return fields
+
+    @field_validator("language", "languages")
+    @classmethod
+    def _codes(cls, value: str | list[str], info: ValidationInfo) -> str | list[str]:
+        for code in [value] if isinstance(value, str) else value:
+            if not (len(code) == 2 and code.isascii() and code.islower()) and (code, info.field_name) != (
+                "auto",
+                "language",
+            ):
+                raise ValueError(f"{code!r} is no ISO 639-1 code, two small letters such as en or de")
+        return value
 
     @property
     def spoken(self) -> dict[str, Any]:

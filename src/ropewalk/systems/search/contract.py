@@ -5,6 +5,10 @@ Lists and objects travel as JSON in a string, so that a row stays flat: files of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from ropewalk.errors import RequestError, closest
 from ropewalk.types import Column, Contract
 
 TASKS = ("search", "ask", "suggest", "feedback")
@@ -42,5 +46,30 @@ ANSWER = Contract(
         Column("answer", "str", "the answer in the source's words; empty: none is sure enough"),
         Column("confidence", "float", "chance that the answer is right", low=0, high=1),
         Column("evidence", "str", "sources of the answer: document, start, end, sentence, score; a JSON list"),
+        Column("abstained", "str", "why a question has no answer, a sentence; else empty"),
+        Column("nearest", "str", "then: what came nearest, with confidence and text, else as in evidence; a JSON list"),
     )
 )
+
+
+def checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with its defaults, for who asks in Python or in the shell. RequestError where the contract does not allow it."""
+    for name in given:
+        if name not in REQUEST.names:
+            close = closest(name, REQUEST.names)
+            raise RequestError(f"{name}: a request has no such field." + (f" Did you mean {close!r}?" if close else ""))
+    row = {column.name: given.get(column.name, column.default) for column in REQUEST.columns}
+    for column in REQUEST.columns:
+        _check(column, row[column.name])
+    return row
+
+
+def _check(column: Column, value: Any) -> None:
+    kind = int if column.kind == "int" else str
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise RequestError(f"{column.name}: {value!r} is no {'whole number' if kind is int else 'text'}.")
+    if column.choices and value not in column.choices:
+        raise RequestError(f"{column.name}: {value!r} is none of {', '.join(column.choices)}.")
+    low, high = column.low, column.high
+    if isinstance(value, int) and low is not None and high is not None and not low <= value <= high:
+        raise RequestError(f"{column.name}: {value} is not between {low:g} and {high:g}.")

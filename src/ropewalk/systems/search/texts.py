@@ -10,6 +10,7 @@ with open_store() as store:
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from ropewalk.systems.search.answer.shipped import shipped
 from ropewalk.systems.search.build import build, layout_of
 from ropewalk.systems.search.collect import Collected, collect
 from ropewalk.systems.search.config import Config
-from ropewalk.systems.search.contract import REQUEST
+from ropewalk.systems.search.contract import checked
 from ropewalk.systems.search.data import collect_settings
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.manifest import Manifest
@@ -98,14 +99,19 @@ class Alone:
 
 
 def add(collection: Collection, docs: str | Sequence[str], config: Config, job: Job) -> tuple[Manifest, Collected]:
-    """Collect documents and commit them. A collection that is not there is made, as the configuration and the documents say."""
-    found = collect(docs, job, collect_settings(config))
-    if not collection.exists():
-        encoder = encoders.named(config, job)
-        collection.create(layout_like(found, config, encoder))
-    else:
-        encoder = encoders.parse(collection.layout().encoder)
-    return collection.commit(build(collection, found.batches(), encoder, job)), found
+    """Collect documents and commit them. A collection that is not there is made, as the configuration and the documents say, once all
+    is built: an attempt that was broken off leaves none. What was collected is kept for the next attempt, until the commit."""
+    place = job.folder / "added" / collection.name
+    found = collect(docs, job, collect_settings(config), place=place)
+    new = not collection.exists()
+    encoder = encoders.named(config, job) if new else encoders.parse(collection.layout().encoder)
+    layout = layout_like(found, config, encoder) if new else None
+    segments = build(collection, found.batches(), encoder, job, found.rows, layout)
+    if layout is not None:
+        collection.create(layout)
+    done = collection.commit(segments)
+    shutil.rmtree(place, ignore_errors=True)
+    return done, found
 
 
 def layout_like(found: Collected, config: Config, encoder: encoders.Named | None) -> Any:
@@ -126,7 +132,7 @@ def reading(collection: Collection, config: Config) -> Search:
 
 def answered(model: Search, given: Mapping[str, Any]) -> dict[str, Any]:
     """The model's answer to one row of the contract, dressed for people."""
-    row = {**{column.name: column.default for column in REQUEST.columns}, **given}
+    row = checked(given)
     answers = model.predict({name: np.array([value], object) for name, value in row.items()})
     answer = {name: values.tolist()[0] for name, values in answers.items()}
     return shown.answer(model, row, {"event_id": "", "release": "", **answer})

@@ -35,7 +35,9 @@ def train(config: Config, dataset: Dataset, job: Job, start: Model | None) -> Se
     collection = Collection(job.store, f"{config.collection}-{_mark(dataset.hash, layout)}")
     collection.create(layout, trained=True)
     if not collection.manifest().live:
-        collection.commit(build(collection, documents.iter_slices(10_000), encoder, job), trained=True)
+        collection.commit(
+            build(collection, documents.iter_slices(10_000), encoder, job, documents.height), trained=True
+        )
     else:
         collection.renew()
     legs = "hybrid" if encoder else "terms"
