@@ -18,7 +18,7 @@ from ropewalk.errors import MissingError, RequestError, closest
 from ropewalk.methods.text.fusion import DEPTH
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.answer import reader as readers
-from ropewalk.systems.search.answer.answer import answer
+from ropewalk.systems.search.answer.answer import Source, answer
 from ropewalk.systems.search.answer.found import Passage
 from ropewalk.systems.search.answer.reader import Reader
 from ropewalk.systems.search.contract import ANSWER
@@ -115,21 +115,18 @@ class Search:
         return {**empty, **_listed(engine, found), **said}
 
     def _said(self, engine: Engine, question: str, found: Found) -> dict[str, Any]:
-        """The answer of the reader, if there is one and it is sure enough."""
+        """The answer of the reader; where it is not sure enough, why, and what came nearest."""
         if self.reader is None:
-            return {}
-        answers = answer(question, self._read(passages(engine, found)), self.reader, 1).answers
-        if not answers:
-            return {}
-        best = answers[0]
-        evidence = [
-            {"document": s.document_id, **{k: v for k, v in asdict(s).items() if k != "document_id"}}
-            for s in best.sources
-        ]
+            return {"abstained": NO_READER}
+        heard = answer(question, self._read(passages(engine, found)), self.reader, NEAREST)
+        if not heard.answers:
+            near = [{**_place(a.sources[0]), "confidence": a.probability, "text": a.text} for a in heard.withheld]
+            return {"abstained": heard.abstained, "nearest": json.dumps(near, ensure_ascii=False)}
+        best = heard.answers[0]
         return {
             "answer": best.text,
             "confidence": best.probability,
-            "evidence": json.dumps(evidence, ensure_ascii=False),
+            "evidence": json.dumps([_place(source) for source in best.sources], ensure_ascii=False),
         }
 
     def _read(self, found: Sequence[Passage]) -> Sequence[Passage]:
@@ -168,8 +165,15 @@ class Search:
 
 _DTYPES: dict[str, Any] = {"str": object, "int": np.int64, "float": np.float64, "bool": bool}
 _EMPTY: dict[str, Any] = {c.name: "" if c.kind == "str" else 0 for c in ANSWER.columns} | {
-    "ids": "[]", "scores": "[]", "facets": "{}", "suggestions": "[]", "evidence": "[]",
+    "ids": "[]", "scores": "[]", "facets": "{}", "suggestions": "[]", "evidence": "[]", "nearest": "[]",
 }  # fmt: skip
+NO_READER = "Nobody reads the documents for an answer here: the setting `reader` is none."
+NEAREST = 3  # sentences that are shown where none is sure enough
+
+
+def _place(source: Source) -> dict[str, Any]:
+    """Where an answer stands, by the names that an answer of this model has for it."""
+    return {"document": source.document_id, **{k: v for k, v in asdict(source).items() if k != "document_id"}}
 
 
 def _listed(engine: Engine, found: Found) -> dict[str, Any]:

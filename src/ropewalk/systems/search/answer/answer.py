@@ -77,7 +77,7 @@ def answer(question: str, passages: Sequence[Passage], reader: Reader, k: int = 
         return Answers(question, (), "No passage holds a word that could be an answer.")
     found = _answers(heard, k)
     if found[0].probability < heard.scale.threshold:
-        return Answers(question, (), _reason(found[0], heard.scale.threshold), found)
+        return Answers(question, (), _reason(found[0], heard.scale), found)
     return Answers(question, found, "")
 
 
@@ -109,10 +109,12 @@ def text_of(heard: Heard, group: _Group) -> str:
     return _text(heard.reading, group.places[0])
 
 
-def _reason(best: Answer, threshold: float) -> str:
+def _reason(best: Answer, scale: Scale) -> str:
+    if scale.threshold >= 1:
+        return f"At a risk of {scale.risk:g} nothing is answered; a larger `risk` answers more, and more of it wrong."
     return (
-        f"No passage answers this with a probability of at least {threshold:.2f}; "
-        f"the likeliest, {best.text!r}, has {best.probability:.2f}."
+        f"No sentence answers this surely enough: the likeliest is {best.probability:.0%} sure, {scale.threshold:.0%} are asked for "
+        f"at a risk of {scale.risk:g}. A larger `risk` answers more, and more of it wrong."
     )
 
 

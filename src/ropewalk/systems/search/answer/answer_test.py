@@ -102,7 +102,7 @@ def test_a_reader_that_is_not_sure_abstains_and_says_why(reader):
     careful = replace(reader, plain=replace(reader.plain, threshold=0.9999))
     found = answer("Why is the sea salty?", passages(RACE), careful)
     assert found.answers == ()
-    assert "with a probability of at least 1.00; the likeliest" in found.abstained
+    assert "the likeliest is 2% sure, 100% are asked for at a risk of 0.3" in found.abstained
     assert found.withheld
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 from ropewalk.types import Desk
 
 DOCS = "file, folder, archive, s3://... or - (standard input) of HTML, Markdown, text, JSONL, CSV, Parquet, PDF, WARC"
+CALLER = "token that `bind` printed, for a collection that is bound to its callers"
 WHICH = "collection; without it that of the live release, or the only one there is"
 
 
@@ -53,11 +54,12 @@ def query(
     legs: Annotated[str, "hybrid, terms or dense (default: hybrid)", "LEGS"] = "hybrid",
     manifest: Annotated[int, "search as of this manifest", "N"] = 0,
     explain: Annotated[bool, "show how each hit got its score"] = False,
+    caller: Annotated[str, CALLER, "TOKEN"] = "",
 ) -> int:
     """Finds documents."""
     from ropewalk.systems.search.commands.read import query
 
-    return query(desk, words, collection, top, where, facets, legs, manifest, explain)
+    return query(desk, words, collection, top, where, facets, legs, manifest, explain, caller)
 
 
 def ask(
@@ -66,11 +68,12 @@ def ask(
     *,
     collection: Annotated[str, WHICH, "COLLECTION"] = "",
     where: Annotated[str, "filter as JSON", "JSON"] = "",
+    caller: Annotated[str, CALLER, "TOKEN"] = "",
 ) -> int:
     """Answers a question in the words of its sources, or says that it cannot."""
     from ropewalk.systems.search.commands.read import ask
 
-    return ask(desk, question, collection, where)
+    return ask(desk, question, collection, where, caller)
 
 
 def collections(desk: Desk) -> int:

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from ropewalk.spine.serving.app import Served
 from ropewalk.spine.serving.server import serve
 from ropewalk.store import open_store
+from ropewalk.systems.search.answer.shipped import shipped
 from ropewalk.systems.search.contract import ANSWER, REQUEST
 from ropewalk.systems.search.model import Search, Spec
 from ropewalk.systems.search.retrieve.shop import DOCUMENTS, shop
@@ -106,7 +107,7 @@ def shown(tmp_path_factory, events):
     folder = tmp_path_factory.mktemp("page")
     with open_store("memory://") as store:
         shop(store, (*DOCUMENTS, EVIL))
-        model = Search(Spec("shop", None, legs="terms"))
+        model = Search(Spec("shop", None, legs="terms"), reader=shipped(0.05))
         model.attach(store)
         with served(model, events, folder) as url:
             command = [BROWSER, *FLAGS, f"--user-data-dir={folder / 'user'}", f"{url}/driver"]
@@ -181,7 +182,12 @@ def test_what_a_document_says_is_text(shown, width):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_question_gets_an_answer_or_an_honest_no(shown, width):
-    assert "nearest" in shown[width]["answer"]
+    said = shown[width]["answer"]
+    assert "No sentence answers this surely enough" in said
+    assert "A larger `risk` answers more" in said
+    nearest = said.partition("What came nearest:")[2]
+    assert "boots" in nearest
+    assert "% sure" in nearest
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ropewalk.errors import MissingError
 from ropewalk.systems.search.answer import prose
 from ropewalk.systems.search.model import Search
@@ -17,20 +19,22 @@ from ropewalk.systems.search.retrieve.vocabulary import vocabulary
 
 def answer(model: Search, row: Mapping[str, Any], answered: Mapping[str, Any]) -> dict[str, Any]:
     """The answer of a row as a page needs it."""
-    engine, _, state = model.opened(row.get("caller", ""))
+    engine, bound, state = model.opened(row.get("caller", ""))
+    # where a commit came between, what is shown now has to be inside the filter now
+    seen = None if bound is None or state == answered["state"] else engine.seen(bound)
     ids, scores = json.loads(answered["ids"]), json.loads(answered["scores"])
     sought = _sought(engine, str(row.get("query", "")))
-    documents = _by_id(engine, ids)
+    documents = _by_id(engine, ids, seen)
     hits = [_hit(documents[i], score, sought, engine) for i, score in zip(ids, scores, strict=True) if i in documents]
-    evidence = [_source(one, engine) for one in json.loads(answered["evidence"])]
-    told = [one for one in evidence if one is not None]
-    keep = ("event_id", "release", "total", "corrected", "answer", "confidence")
+    told = _sources(answered["evidence"], engine, seen)
+    keep = ("event_id", "release", "total", "corrected", "answer", "confidence", "abstained")
     return {
         **{name: answered[name] for name in keep},
         "state": answered["state"] or state,
         "hits": hits,
         "facets": json.loads(answered["facets"]),
         "evidence": told,
+        "nearest": _sources(answered["nearest"], engine, seen),
         **_written(str(row.get("query", "")), told, engine),
     }
 
@@ -49,9 +53,9 @@ def _sought(engine: Engine, query: str) -> Mapping[str, frozenset[str]]:
     return terms.understand(words.parse(query, engine.texts), vocabulary(engine.snapshot, engine.synonyms)).terms
 
 
-def _by_id(engine: Engine, ids: list[str]) -> dict[str, dict[str, Any]]:
-    """The documents that are still there, by id."""
-    rows = [row for one in ids if (row := engine.snapshot.row_of(one)) is not None]
+def _by_id(engine: Engine, ids: list[str], seen: np.ndarray | None) -> dict[str, dict[str, Any]]:
+    """The documents that are still there, by id. `seen`: bool [rows], None: all."""
+    rows = [row for one in ids if (row := engine.snapshot.row_of(one)) is not None and (seen is None or seen[row])]
     return {str(d["id"]): d for d in engine.snapshot.documents(rows)}
 
 
@@ -69,17 +73,24 @@ def _hit(
     }
 
 
-def _source(one: Mapping[str, Any], engine: Engine) -> dict[str, Any] | None:
-    """A piece of evidence with its sentence, the answer in it marked."""
-    found = _by_id(engine, [str(one["document"])]).get(str(one["document"]))
-    if found is None:
-        return None
-    text, start, end = str(found.get("text") or ""), int(one["start"]), int(one["end"])
-    low, high = int(one["sentence_start"]), int(one["sentence_end"])
+def _sources(listed: str, engine: Engine, seen: np.ndarray | None) -> list[dict[str, Any]]:
+    """Places in documents with their sentences, the answer in each marked; without those whose text is another one by now."""
+    places = json.loads(listed)
+    documents = _by_id(engine, [str(one["document"]) for one in places], seen)
+    return [_source(one, d) for one in places if (d := documents.get(str(one["document"]))) and _stands(one, d)]
+
+
+def _stands(one: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
+    return str(document.get("text") or "")[one["sentence_start"] : one["sentence_end"]] == one["sentence"]
+
+
+def _source(one: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    span = (int(one["start"]), int(one["end"]))
     return {
-        "id": found["id"], "title": found.get("title") or "", "start": start, "end": end, "score": one["score"],
-        "parts": highlights.mark(text, [(start, end)], low, high),
-    }  # fmt: skip
+        **{"id": document["id"], "title": document.get("title") or "", "start": span[0], "end": span[1]},
+        **{name: one[name] for name in ("score", "confidence") if name in one},
+        "parts": highlights.mark(str(document["text"]), [span], int(one["sentence_start"]), int(one["sentence_end"])),
+    }
 
 
 def collection(model: Search, caller: str) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""What a person sees at the shell: results, sentences instead of traces, and nothing left of what was broken off."""
+
+import json
+
+import pytest
+
+from ropewalk import cli
+from ropewalk.store import open_store
+from ropewalk.systems.search import build, texts
+from ropewalk.systems.search.index import collection as collections
+
+DOCUMENTS = [
+    {
+        "id": "1",
+        "title": "Kettle",
+        "text": "The kettle boils water in three minutes. It is made of steel.",
+        "maker": "Alder",
+    },
+    {"id": "2", "title": "Pan", "text": "The pan weighs two kilograms. It is made of iron.", "maker": "Birch"},
+]
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capsys):
+    """Runs a command of search without an encoder: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs.jsonl").write_text("".join(json.dumps(d) + "\n" for d in DOCUMENTS))
+
+    def run(*words):
+        code = cli.main(["search", *words, "--set", "encoder=none", "--set", "fields={maker: keyword}"])
+        said = capsys.readouterr()
+        assert "not foreseen" not in said.err
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def goods(shell):
+    assert shell("index", "docs.jsonl", "--into", "goods")[0] == 0
+    return shell
+
+
+def test_an_explained_query_tells_what_each_term_gave(goods):
+    code, out, _ = goods("query", "kettle", "--explain", "--json")
+    assert code == 0
+    assert [term for _, term, _ in json.loads(out)["hits"][0]["why"]["terms"]] == ["kettl", "kettl"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--top", "0"), "k: 0 is not between 1 and 1000"),
+        (("--legs", "foo"), "legs: 'foo' is none of hybrid, terms, dense"),
+        (("--set", "language=deutsch"), "'deutsch' is no ISO 639-1 code"),
+        (("--collection", "good"), "Did you mean 'goods'?"),
+        (("--where", '{"makr": "Alder"}'), "there is no field 'makr'"),
+    ],
+)
+def test_what_cannot_be_asked_gets_a_sentence(goods, words, sentence):
+    code, out, err = goods("query", "kettle", *words)
+    assert (code, out) == (2, "")
+    assert sentence in err
+
+
+def test_a_question_without_an_answer_shows_the_nearest_sentences_and_how_to_get_more(goods):
+    code, out, _ = goods("ask", "Who wrote the song about the kettle?", "--set", "risk=0.05")
+    assert code == 0
+    assert "No sentence answers this surely enough" in out
+    assert "(--set risk=0.25)" in out
+    assert "The kettle boils water in three minutes." in out
+    assert "1, characters" in out
+
+
+def test_a_bound_collection_is_asked_with_a_token(goods):
+    token = json.loads(goods("bind", "shop", "--where", '{"maker": ["Birch"]}', "--json")[1])["token"]
+    assert "the caller has to be named" in goods("query", "made")[2]
+    found = json.loads(goods("query", "made", "--caller", token, "--explain", "--json")[1])
+    assert [hit["id"] for hit in found["hits"]] == ["2"]
+    assert json.loads(goods("ask", "What is it made of?", "--caller", token, "--json")[1])["hits"][0]["id"] == "2"
+
+
+def test_an_indexing_that_is_broken_off_leaves_no_collection_and_the_same_command_goes_on(shell, monkeypatch, tmp_path):
+    with monkeypatch.context() as patched:
+        patched.setattr(texts, "build", _interrupted)
+        code, _, err = shell("index", "docs.jsonl", "--into", "goods")
+        assert (code, "interrupted" in err) == (130, True)
+    assert json.loads(shell("collections", "--json")[1]) == {}
+    code, out, _ = shell("index", "docs.jsonl", "--into", "goods")
+    assert (code, "2 documents read" in out) == (0, True)
+    assert not list((tmp_path / ".ropewalk" / "stages").glob("*/added/*"))
+
+
+def _interrupted(*given):
+    build.build(*given)
+    raise KeyboardInterrupt
+
+
+def test_what_an_indexing_encoded_is_kept_in_the_store_also_in_the_first_one(tmp_path, monkeypatch, capsys):
+    """The job of a command has a store of its own while there is none yet."""
+    kept = []
+    monkeypatch.setattr(build.encoders, "named", lambda config, job: build.encoders.Named("toy", "fp32", "00", 2))
+    monkeypatch.setattr(build, "encoded", lambda named, rows, store: kept.append(store.url) or [[1.0, 0.0]] * len(rows))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs.jsonl").write_text(json.dumps(DOCUMENTS[0]))
+    assert cli.main(["search", "index", "docs.jsonl", "--into", "goods"]) == 0
+    with open_store(str(tmp_path / ".ropewalk")) as store:
+        assert kept == [store.url]
+        assert collections.names(store) == ["goods"]
+
+
+def test_a_folder_without_a_readable_file_is_told_once_what_is_read(shell, tmp_path):
+    (tmp_path / "bad").mkdir()
+    for name in ("a.exe", "b.bin"):
+        (tmp_path / "bad" / name).write_bytes(b"\0")
+    code, _, err = shell("index", "bad", "--into", "goods")
+    assert code == 2
+    assert "bad/a.exe: its ending is of no format that is read\n" in err
+    assert err.count(".parquet") == 1
