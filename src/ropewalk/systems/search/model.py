@@ -18,7 +18,7 @@ from ropewalk.errors import MissingError, RequestError, closest
 from ropewalk.methods.text.fusion import DEPTH
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.answer import reader as readers
-from ropewalk.systems.search.answer.answer import Source, answer
+from ropewalk.systems.search.answer.answer import Answer, Source, answer
 from ropewalk.systems.search.answer.found import Passage
 from ropewalk.systems.search.answer.reader import Reader
 from ropewalk.systems.search.contract import ANSWER
@@ -118,10 +118,9 @@ class Search:
         """The answer of the reader; where it is not sure enough, why, and what came nearest."""
         if self.reader is None:
             return {"abstained": NO_READER}
-        heard = answer(question, self._read(passages(engine, found)), self.reader, NEAREST)
+        heard = answer(question, self._read(passages(engine, found)), self.reader, LOOKED_THROUGH)
         if not heard.answers:
-            near = [{**_place(a.sources[0]), "confidence": a.probability, "text": a.text} for a in heard.withheld]
-            return {"abstained": heard.abstained, "nearest": json.dumps(near, ensure_ascii=False)}
+            return {"abstained": heard.abstained, "nearest": json.dumps(_nearest(heard.withheld), ensure_ascii=False)}
         best = heard.answers[0]
         return {
             "answer": best.text,
@@ -169,6 +168,18 @@ _EMPTY: dict[str, Any] = {c.name: "" if c.kind == "str" else 0 for c in ANSWER.c
 }  # fmt: skip
 NO_READER = "Nobody reads the documents for an answer here: the setting `reader` is none."
 NEAREST = 3  # sentences that are shown where none is sure enough
+LOOKED_THROUGH = 10  # answers among which those sentences are sought: several may stand in one
+
+
+def _nearest(withheld: Sequence[Answer]) -> list[dict[str, Any]]:
+    """The first sentences that hold an answer, each once, with the surest of its answers."""
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for one in withheld:
+        place = _place(one.sources[0])
+        found.setdefault(
+            (place["document"], place["sentence_start"]), {**place, "confidence": one.probability, "text": one.text}
+        )
+    return list(found.values())[:NEAREST]
 
 
 def _place(source: Source) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def answer(question: str, passages: Sequence[Passage], reader: Reader, k: int = 
     """Up to k answers from the passages; none where the best is less likely than the reader's threshold."""
     kept = [p for p in passages if p.text.strip()]
     if not question.strip() or not kept:
-        return Answers(question, (), "There is no question." if kept else "There is no passage to read.")
+        return Answers(question, (), "There is no passage to read." if question.strip() else "There is no question.")
     heard = hear(question, kept, reader)
     if heard is None:
         return Answers(question, (), "No passage holds a word that could be an answer.")

@@ -67,7 +67,7 @@ def test_a_question_without_an_answer_shows_the_nearest_sentences_and_how_to_get
     code, out, _ = goods("ask", "Who wrote the song about the kettle?", "--set", "risk=0.05")
     assert code == 0
     assert "No sentence answers this surely enough" in out
-    assert "(--set risk=0.25)" in out
+    assert "more of it wrong: --set risk=0.25" in out
     assert "The kettle boils water in three minutes." in out
     assert "1, characters" in out
 
@@ -107,6 +107,17 @@ def test_what_an_indexing_encoded_is_kept_in_the_store_also_in_the_first_one(tmp
     with open_store(str(tmp_path / ".ropewalk")) as store:
         assert kept == [store.url]
         assert collections.names(store) == ["goods"]
+
+
+def test_why_documents_were_set_aside_is_told_once_a_reason(shell, tmp_path):
+    (tmp_path / "table.csv").write_text("bed,cost\n" + "1,2\n" * 9)
+    (tmp_path / "docs").mkdir()
+    for name in ("table.csv", "docs.jsonl"):
+        (tmp_path / name).rename(tmp_path / "docs" / name)
+    _, out, _ = shell("index", "docs", "--into", "goods")
+    assert "2 documents read, 9 set aside" in out
+    assert out.count("set aside: ") == 1
+    assert "set aside: docs/table.csv, 2 and 8 more: no column is the text" in out
 
 
 def test_a_folder_without_a_readable_file_is_told_once_what_is_read(shell, tmp_path):

@@ -115,7 +115,7 @@ def _abstained(found: Mapping[str, Any], bolder: str) -> str:
     lines = [found["abstained"]]
     if not found["nearest"]:
         return "\n".join([*lines, _listed(found)] if found["hits"] else lines)
-    lines[0] += f" ({bolder})" if bolder else ""
+    lines[0] = f"{lines[0].rstrip('.')}: {bolder}"
     for number, one in enumerate(found["nearest"], 1):
         title = f"{one['title']}  " if one["title"] else ""
         lines += [f"{number:3}  {_marked(one['parts'])}", f"     {title}{_where(one)}, {one['confidence']:.0%} sure"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from ropewalk.errors import ConflictError, DataError
@@ -11,6 +12,8 @@ from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.manifest import Manifest
 from ropewalk.systems.search.texts import add as add_documents
 from ropewalk.types import Desk
+
+REASONS = 5  # why documents were set aside, that are told
 
 
 def index(desk: Desk, docs: str, into: str) -> int:
@@ -38,16 +41,25 @@ def _tell(desk: Desk, collection: Collection, manifest: Manifest, found: Collect
         "segments": len(manifest.segments),
         "bytes": size,
     }
-    aside = "".join(
-        f"\nset aside: {row['source']}, {row['position']}: {row['reason']}"
-        for row in found.set_aside.head(5).to_dicts()
-    )
     desk.show(
         body,
         f"{found.rows:,} documents read, {found.set_aside.height:,} set aside; {collection.name} has {manifest.live:,} documents "
-        f"in {len(manifest.segments)} segments, {size / 1e6:,.1f} MB (manifest {manifest.number}){aside}",
+        f"in {len(manifest.segments)} segments, {size / 1e6:,.1f} MB (manifest {manifest.number}){_aside(found)}",
     )
     return 0
+
+
+def _aside(found: Collected) -> str:
+    """Why documents were set aside, the most frequent reasons, each with the first that it holds for."""
+    rows = found.set_aside.to_dicts()
+    count = Counter(row["reason"] for row in rows)
+    first = {row["reason"]: row for row in reversed(rows)}
+    lines = []
+    for reason, many in count.most_common(REASONS):
+        row = first[reason]
+        where = f"{row['source']}, {row['position']}" if row["position"] else row["source"]
+        lines.append(f"\nset aside: {where}{f' and {many - 1:,} more' if many > 1 else ''}: {reason}")
+    return "".join(lines)
 
 
 def delete(desk: Desk, ids: str, name: str) -> int:

@@ -70,6 +70,8 @@ def test_who_gets_no_answer_is_told_why_and_shown_what_came_nearest(model):
     assert (found["answer"], found["confidence"], found["evidence"]) == ("", 0, [])
     assert "at a risk of 0.1. A larger `risk` answers more" in found["abstained"]
     assert 1 <= len(found["nearest"]) <= 3
+    sentences = [(one["id"], "".join(p["text"] for p in one["parts"])) for one in found["nearest"]]
+    assert len(set(sentences)) == len(sentences)
     for one in found["nearest"]:
         assert 0 < one["confidence"] < 0.999
         marked = "".join(p["text"] for p in one["parts"] if p["mark"])
