@@ -52,6 +52,10 @@ def collect(store: Store, older_than_s: float = 7 * DAY, dry_run: bool = False, 
                 store, [key for key in _leftover(keys) if _put_before(store, [key], now - grace_s)], dry_run
             )
         elif name in gone:
+            keys = list(store.list_objects(f"collections/{name}/"))
+            if not _is_left(Collection(store, name), keys, now - older_than_s):  # a training took it again meanwhile
+                gone.remove(name)
+                continue
             size += _remove(store, sorted(keys, key=lambda key: "/manifests/" not in key), dry_run)
             if not dry_run:
                 shutil.rmtree(Collection(store, name).local.folder, ignore_errors=True)

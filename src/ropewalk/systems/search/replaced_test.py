@@ -115,6 +115,20 @@ def test_what_a_person_bound_or_reindexed_stays(store):
     assert names(store) == ["anew", "bound"]
 
 
+def test_what_is_written_to_while_garbage_is_collected_stays_whole(store, monkeypatch):
+    wanted, written = replaced.wanted, trained(store, "a")
+    trained(store, "b")
+
+    def meanwhile(*given):
+        written.write([{"id": "2", "text": "jute"}])
+        return wanted(*given)
+
+    monkeypatch.setattr(replaced, "wanted", meanwhile)
+    assert replaced.collect(store, ALL - DAY).collections == ("b",)
+    assert names(store) == ["a"]
+    assert written.open().live == 2
+
+
 def test_a_removal_that_was_cut_off_goes_on_the_next_time_and_callers_of_no_collection_stay(store):
     trained(store, "a")
     store.put_object("collections/live/callers.json", b"{}")
