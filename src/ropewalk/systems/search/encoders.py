@@ -43,9 +43,9 @@ def parse(text: str | None) -> Named | None:
 
 
 def knows(text: str | None, language: str) -> bool:
-    """Whether the encoder that a layout names knows a language."""
-    encoder = parse(text)
-    return encoder is None or encoder.name not in KNOWS or language in KNOWS[encoder.name]
+    """Whether the encoder that a layout names, in whatever form, knows a language."""
+    name = (text or "").rsplit("/", 3)[0]
+    return name not in KNOWS or language in KNOWS[name]
 
 
 def make(name: str, precision: str = "int8", cache: Path | None = None, threads: int = 1) -> Any:

@@ -324,11 +324,17 @@ def test_a_bound_collection_shows_nothing_to_who_is_not_named(asked):
 
 
 @pytest.mark.parametrize(
-    ("language", "encoder", "heeded"), [("en", "minilm", True), ("de", "minilm", False), ("de", "own", True)]
+    ("language", "encoder", "heeded"),
+    [
+        ("en", "minilm/int8/32/0", True),
+        ("de", "minilm/int8/32/0", False),
+        ("de", "own/int8/32/0", True),
+        ("de", "made", True),
+    ],
 )
 def test_vectors_are_heeded_only_where_the_encoder_knows_the_language(language, encoder, heeded):
     texts = ["rot schuh", "schuh rot rot", "jacke", "stiefel", "hemd"]
-    layout = Layout((Field("text", "text"),), language, encoder=f"{encoder}/int8/32/0", dims=32)
+    layout = Layout((Field("text", "text"),), language, encoder=encoder, dims=32)
     with open_store("memory://") as store:
         collection = Collection(store, "texts")
         collection.create(layout)
