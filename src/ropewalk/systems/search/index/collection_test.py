@@ -106,8 +106,9 @@ def same_as_rebuilt(store, collection, plain, step):
         assert {d["id"]: d["text"] for d in one.documents(rows)} == plain
 
 
-def test_scores_are_within_a_hundredth_while_a_twentieth_is_deleted(store, ropes):
-    """The more so the more documents a word is in: where it is in twenty and three of them go, a score moves by two hundredths."""
+def test_tantivy_alone_is_within_a_hundredth_for_most_while_a_twentieth_is_deleted(store, ropes):
+    """The more so the more documents a word is in: where it is in twenty and three of them go, a score moves by two hundredths.
+    Retrieval puts a word's idf right (retrieve_test.py)."""
     dice = random.Random(1)
     words = [f"w{i}" for i in range(2000)]
     odds = [1 / (i + 1) for i in range(2000)]

@@ -320,6 +320,34 @@ def test_a_bound_collection_shows_nothing_to_who_is_not_named(asked):
             callers.bound(BOUND, token, asked.kinds)
 
 
+# -- deleted rows --
+
+
+def test_while_a_twentieth_is_deleted_scores_are_those_of_a_rebuild_within_a_hundredth():
+    dice = np.random.default_rng(1)
+    odds = 1 / np.arange(1, 2001)
+    drawn = dice.choice(2000, (3000, 60), p=odds / odds.sum())
+    documents = [{"id": f"d{i}", "text": " ".join(f"w{w}" for w in row)} for i, row in enumerate(drawn)]
+    gone = {f"d{i}" for i in dice.choice(3000, 150, replace=False)}
+    with open_store("memory://") as store:
+        one, two = Collection(store, "one"), Collection(store, "two")
+        for collection in (one, two):
+            collection.create(Layout((Field("text", "text"),)))
+        one.write(documents[:2000])
+        one.write(documents[2000:])
+        one.write([], gone)
+        two.write([d for d in documents if d["id"] not in gone])
+        before, after = Engine(one.open(), None, fuse), Engine(two.open(), None, fuse)
+        for words_ in dice.choice(np.arange(20, 2000), (60, 3)):
+            wanted = Wanted(" ".join(f"w{w}" for w in words_), 100, "terms", count=False)
+            a, b = before.search(wanted), after.search(wanted)
+            rebuilt = dict(zip(after.snapshot.ids(b.rows), b.scores, strict=True))
+            found = dict(zip(before.snapshot.ids(a.rows), a.scores, strict=True))
+            both = found.keys() & rebuilt.keys()
+            assert len(both) >= 0.95 * len(rebuilt)
+            assert max((abs(found[id] / rebuilt[id] - 1) for id in both), default=0) < 0.01
+
+
 # -- fusion --
 
 

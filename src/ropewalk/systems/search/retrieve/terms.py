@@ -39,6 +39,9 @@ class Vocabulary:
     frequency: Callable[[str, str], int]  # (place, term) -> documents
     begins: Callable[[str, str, int], Sequence[str]]  # (place, prefix, most) -> terms, the most frequent first
     nearest: Callable[[str, str], str | None]  # (place, term) -> the known term that was probably meant
+    mended_idf: Callable[
+        [str, str], float
+    ]  # (place, term) -> its idf over that of the index, which counts deleted rows
     synonyms: Mapping[str, Sequence[str]]
     positions: bool = True
 
@@ -115,7 +118,8 @@ class _Made:
         return also
 
     def _plain(self, term: str, place: Place) -> Any:
-        return Query.term_query(self.known.schema, place.name, term, "freq")
+        query = Query.term_query(self.known.schema, place.name, term, "freq")
+        return _weighted(query, self.known.mended_idf(place.name, term))
 
     def _is_unknown(self, term: str, place: Place) -> bool:
         same = [other for other in self.known.places if other.language == place.language]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
+
+from tantivy import Query
 
 from ropewalk.systems.search.retrieve.terms import Place, Vocabulary
 
@@ -30,22 +33,51 @@ def vocabulary(snapshot: Snapshot, synonyms: Mapping[str, Sequence[str]], langua
         tuple(place for place in places(snapshot.layout) if language in ("", place.language)),
         searcher.doc_freq,
         begins,
-        _mending(snapshot),
+        _remembered(_menders, snapshot, lambda: partial(nearest, searcher)),
+        _remembered(_idfs, snapshot, lambda: partial(mended_idf, searcher, snapshot.index.schema, snapshot.rows))
+        if snapshot.live < snapshot.rows
+        else _as_it_is,
         synonyms,
         snapshot.layout.positions,
     )
 
 
-MENDED = 10_000  # words of a snapshot whose mending is remembered: many people make the same mistake
-_menders: WeakKeyDictionary[Snapshot, Callable[[str, str], str | None]] = WeakKeyDictionary()
+REMEMBERED = 10_000  # words of a snapshot of which is remembered what was found: many people ask the same
+EXACT = 0.001  # of an idf: what is nearer to right is left alone
+COUNTED = 100_000  # documents of a term that are counted; of more, deletions take their even share
+Known = WeakKeyDictionary["Snapshot", Callable[[str, str], Any]]
+_menders: Known = WeakKeyDictionary()
+_idfs: Known = WeakKeyDictionary()
 
 
-def _mending(snapshot: Snapshot) -> Callable[[str, str], str | None]:
-    """`nearest` of a snapshot, which looks for the same word once."""
-    found = _menders.get(snapshot)
+def _remembered(known: Known, snapshot: Snapshot, make: Callable[[], Any]) -> Callable[[str, str], Any]:
+    """A function of (place, term) on a snapshot, which works out the same word once."""
+    found = known.get(snapshot)
     if found is None:
-        found = _menders[snapshot] = lru_cache(MENDED)(partial(nearest, snapshot.searcher))
+        found = known[snapshot] = lru_cache(REMEMBERED)(make())
     return found
+
+
+def _as_it_is(_place: str, _term: str) -> float:
+    return 1.0
+
+
+def mended_idf(searcher: Any, schema: Any, rows: int, place: str, term: str) -> float:
+    """The idf of a term among live documents over that of tantivy, which counts deleted rows until they are merged away.
+
+    A word in twenty documents of which three were deleted is worth 3 % more than tantivy takes it for. Very frequent words lose
+    their share, as all do.
+    """
+    n = searcher.doc_freq(place, term)
+    if not 0 < n <= COUNTED:
+        return 1.0
+    left = searcher.search(Query.term_query(schema, place, term, "freq"), 1, count=True).count
+    mended = _idf(searcher.num_docs, left) / _idf(rows, n) if left else 1.0
+    return mended if abs(mended - 1.0) > EXACT else 1.0
+
+
+def _idf(documents: int, n: int) -> float:
+    return math.log(1 + (documents - n + 0.5) / (n + 0.5))
 
 
 def places(layout: Any) -> tuple[Place, ...]:
