@@ -147,7 +147,37 @@ def labels(desk: Desk, *, out: Annotated[str, "where the labels go (default: lab
     return labels(desk, out)
 
 
+def pool(
+    desk: Desk,
+    queries: Annotated[str, "queries: id, a tab, the text", "QUERIES"],
+    *,
+    collection: Annotated[str, WHICH, "COLLECTION"] = "",
+    qrels: Annotated[str, "labels that there are; their pairs are left out"] = "",
+    depth: Annotated[int, "first documents of each leg that are judged (default: 10)", "N"] = 10,
+    out: Annotated[str, "tasks, .csv or .jsonl (default: tasks.csv)"] = "tasks.csv",
+    caller: Annotated[str, CALLER, "TOKEN"] = "",
+) -> int:
+    """Writes what people should judge: the first documents of each leg for each query."""
+    from ropewalk.systems.search.commands.judge import pool
+
+    return pool(desk, queries, collection, qrels, depth, out, caller)
+
+
+def agree(
+    desk: Desk,
+    answers: Annotated[str, "files of tasks with answers, with commas between them", "FILES"],
+    *,
+    rule: Annotated[str, "majority, dawid_skene or mace (default: majority)", "RULE"] = "majority",
+    qrels: Annotated[str, "labels that there are; new ones are added"] = "",
+    out: Annotated[str, "where the labels go (default: labels.qrels)"] = "labels.qrels",
+) -> int:
+    """Makes labels of what several people answered, and says how far they agree."""
+    from ropewalk.systems.search.commands.judge import agree
+
+    return agree(desk, answers, rule, qrels, out)
+
+
 COMMANDS: dict[str, Callable[..., int]] = {
     "index": index, "add": add, "delete": delete, "query": query, "ask": ask, "collections": collections,
-    "evaluate": evaluate, "reindex": reindex, "upkeep": upkeep, "bind": bind, "labels": labels,
+    "evaluate": evaluate, "reindex": reindex, "upkeep": upkeep, "bind": bind, "labels": labels, "pool": pool, "agree": agree,
 }  # fmt: skip

@@ -128,3 +128,35 @@ def test_a_folder_without_a_readable_file_is_told_once_what_is_read(shell, tmp_p
     assert code == 2
     assert "bad/a.exe: its ending is of no format that is read\n" in err
     assert err.count(".parquet") == 1
+
+
+def test_a_pool_that_two_people_answer_becomes_labels(goods, tmp_path):
+    (tmp_path / "queries.tsv").write_text("q1\tkettle\nq2\tiron\n")
+    (tmp_path / "known.qrels").write_text("q2 0 2 1\n")
+    code, out, _ = goods("pool", "queries.tsv", "--qrels", "known.qrels", "--json")
+    assert code == 0
+    assert json.loads(out)["tasks"] == 1  # the other pair is judged
+    head, task = (tmp_path / "tasks.csv").read_text().splitlines()
+    for name, label in (("ann", "3"), ("bob", "3")):
+        (tmp_path / f"{name}.csv").write_text(f"{head}\n{task[:-1]}{label},\n")
+    code, out, _ = goods("agree", "ann.csv,bob.csv", "--qrels", "known.qrels", "--rule", "mace", "--json")
+    assert code == 0
+    assert json.loads(out)["raters"].keys() == {"ann", "bob"}
+    assert (tmp_path / "labels.qrels").read_text() == "q2 0 2 1\nq1 0 1 3\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("pool", "none.tsv"), "none.tsv: there is no such file"),
+        (("pool", "queries.tsv", "--depth", "0"), "depth: 0"),
+        (("pool", "queries.tsv", "--out", "tasks.xls"), "ends in .jsonl or .csv"),
+        (("agree", "none.csv"), "none.csv: there is no such file"),
+        (("agree", "queries.csv", "--rule", "best"), "'best' is none of majority"),
+    ],
+)
+def test_what_cannot_be_judged_gets_a_sentence(goods, tmp_path, words, sentence):
+    (tmp_path / "queries.tsv").write_text("q1\tkettle\n")
+    code, out, err = goods(*words)
+    assert (code, out) == (2, "")
+    assert sentence in err
