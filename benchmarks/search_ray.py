@@ -92,6 +92,10 @@ def on_a_dying_cluster(docs: str, queries: list[str], config: Config, pieces: in
     return found, len(lost)
 
 
+def quiet(*_):
+    """Progress that nobody wants to see."""
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--documents", type=int, default=4_000)
@@ -109,7 +113,6 @@ def main() -> None:
         with gzip.open(root / "docs.jsonl.gz", "rt") as every, open(docs, "w") as some:
             some.writelines(itertools.islice(every, options.documents))
         print(f"{options.documents:,} documents in segments of {options.segment:,}, {len(queries)} queries")
-        quiet = lambda *_: None  # noqa: E731
         alone = made("this process", str(docs), queries, config, 1, quiet)
         builds = {
             count: made(f"Ray, {count} tasks", str(docs), queries, config, f"ray:{count}", quiet) for count in TASKS

@@ -13,9 +13,8 @@ import numpy as np
 from ropewalk.errors import CorruptError
 from ropewalk.types import Job
 
-KNOWS = {
-    "minilm": frozenset({"en"})
-}  # languages; of a folder's encoder nothing is known, so it is believed to know all
+# Languages of an encoder; of a folder's nothing is known, so it is believed to know all.
+KNOWS = {"minilm": frozenset({"en"})}
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from ropewalk.store import Store
 
 log = logging.getLogger("ropewalk.search")
-REFRESH_S = (
-    0.45  # from one look to the next: twice that, what a state may be old before a query waits, is below a second
-)
+# From one look to the next: twice that, what a state may be old before a query waits, is below a second.
+REFRESH_S = 0.45
 WAIT_S = 0.5  # that a query waits for a look
 SLOW_S = 5.0  # after which a look that is not over is told
 SURE_S = 60.0  # since the last look, after which a held manifest is not taken for granted

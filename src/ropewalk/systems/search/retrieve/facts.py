@@ -1,9 +1,8 @@
-"""What fusion and reranking want to know of a snapshot: how its vectors spread, worked out once; its documents' terms and vectors."""
+"""What fusion and reranking want to know of a snapshot: how its vectors spread, its documents' terms and vectors."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -17,29 +16,17 @@ if TYPE_CHECKING:
 SAMPLE = 1_000  # vectors from which the spread of a query's cosines is told, to some 3 %
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    sample: np.ndarray  # float32 [n, d]: vectors of rows at even distances
-
-    def spread(self, query: np.ndarray) -> float:
-        """Standard deviation of the cosines of a query to the sample."""
-        return float(np.std(self.sample @ query)) if len(self.sample) else 0.0
-
-
-_known: WeakKeyDictionary[Snapshot, Facts] = WeakKeyDictionary()
+_samples: WeakKeyDictionary[Snapshot, np.ndarray] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def facts(snapshot: Snapshot) -> Facts:
+def spread(snapshot: Snapshot, query: np.ndarray) -> float:
+    """Standard deviation of the cosines of a query [d] to live documents at even distances."""
     with _lock:
-        if snapshot not in _known:
-            _known[snapshot] = _facts(snapshot)
-        return _known[snapshot]
-
-
-def _facts(snapshot: Snapshot) -> Facts:
-    rows = np.flatnonzero(snapshot.alive)
-    return Facts(restored(snapshot, _evenly(rows, SAMPLE)))
+        if snapshot not in _samples:
+            _samples[snapshot] = restored(snapshot, _evenly(np.flatnonzero(snapshot.alive), SAMPLE))
+        sample = _samples[snapshot]
+    return float(np.std(sample @ query)) if len(sample) else 0.0
 
 
 def _evenly(rows: np.ndarray, count: int) -> np.ndarray:

@@ -11,10 +11,9 @@ from ropewalk.methods.text.fusion import Leg, QueryFacts
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.retrieve import rerank
 from ropewalk.systems.search.retrieve.engine import Engine, Ranked
-from ropewalk.systems.search.retrieve.facts import facts, restored, terms_of
+from ropewalk.systems.search.retrieve.facts import restored, spread, terms_of
 from ropewalk.systems.search.retrieve.parts import PHRASE, parts
-from ropewalk.systems.search.retrieve.terms import Place
-from ropewalk.systems.search.retrieve.vocabulary import places
+from ropewalk.systems.search.retrieve.vocabulary import idf, places
 
 
 def fuse(engine: Engine, ranked: Ranked, shift: float = 0.0) -> Leg:
@@ -41,13 +40,13 @@ def asked(engine: Engine, ranked: Ranked) -> QueryFacts:
     cosines = np.empty(len(order), np.float32)
     cosines[order] = vectors.rescore(engine.snapshot.vectors, ranked.vector, ranked.terms.rows[order])
     own = _terms(engine, ranked, engine.snapshot.layout.language)
-    return QueryFacts(cosines, facts(engine.snapshot).spread(ranked.vector), covered(engine, ranked, own), len(own[0]))
+    return QueryFacts(cosines, spread(engine.snapshot, ranked.vector), covered(engine, ranked, own), len(own[0]))
 
 
-Rare = tuple[list[str], dict[str, float]]  # the terms of a query, and how rare each is
+TermsIdf = tuple[list[str], dict[str, float]]  # the terms of a query, and the idf of each
 
 
-def covered(engine: Engine, ranked: Ranked, own: Rare) -> float:
+def covered(engine: Engine, ranked: Ranked, own: TermsIdf) -> float:
     """The share of the query's terms, by idf, that the best hit by terms holds, in the language where it is highest. `own`: the
     terms in the collection's language."""
     layout = engine.snapshot.layout
@@ -57,12 +56,12 @@ def covered(engine: Engine, ranked: Ranked, own: Rare) -> float:
     )
     best = 0.0
     for language in layout.languages:
-        terms, idf = own if language == layout.language else _terms(engine, ranked, language)
+        terms, rare = own if language == layout.language else _terms(engine, ranked, language)
         named = {place.name for place in places(layout) if place.language == language}
         held = {term for place, term, _ in given if place in named}
         held |= {term for text in phrases for term in analysis.terms(text, language)}
-        total = sum(idf.values())
-        best = max(best, sum(idf[term] for term in set(terms) & held) / total if total else 0.0)
+        total = sum(rare.values())
+        best = max(best, sum(rare[term] for term in set(terms) & held) / total if total else 0.0)
     return best
 
 
@@ -85,27 +84,23 @@ def features(engine: Engine, ranked: Ranked, fused: Leg) -> np.ndarray:
     snapshot, query = engine.snapshot, asked(engine, ranked)
     rows = fused.rows[: rerank.TOP]
     documents = [terms_of(snapshot, document) for document in snapshot.documents(rows)]
-    terms, idf = _terms(engine, ranked, snapshot.layout.language)
+    terms, rare = _terms(engine, ranked, snapshot.layout.language)
     return rerank.features_of(
         fused,
         fusion.candidates(ranked.terms, ranked.dense, query.cosines),
         restored(snapshot, rows),
         documents,
         terms,
-        idf,
+        rare,
         float(fusion.facts(ranked.terms, ranked.dense, query)[0]),
     )
 
 
-def _terms(engine: Engine, ranked: Ranked, language: str) -> Rare:
-    """The terms of a query in a language, and how rare each is in the field where it is most frequent."""
+def _terms(engine: Engine, ranked: Ranked, language: str) -> TermsIdf:
+    """The terms of a query in a language, with their idf in the field where each is most frequent."""
     text = " ".join(clause.text for clause in ranked.clauses if clause.must != "not")
     terms = analysis.terms(text, language)
     own = [place for place in places(engine.snapshot.layout) if place.language == language]
-    return terms, {term: _idf(engine, own, term) for term in terms}
-
-
-def _idf(engine: Engine, own: list[Place], term: str) -> float:
-    """log(1 + (N - n + 0.5) / (n + 0.5)), as BM25 has it."""
-    n = max((engine.snapshot.searcher.doc_freq(place.name, term) for place in own), default=0)
-    return float(np.log(1 + (engine.snapshot.rows - n + 0.5) / (n + 0.5)))
+    frequency = engine.snapshot.searcher.doc_freq
+    most = {term: max((frequency(place.name, term) for place in own), default=0) for term in terms}
+    return terms, {term: idf(engine.snapshot.rows, n) for term, n in most.items()}

@@ -39,9 +39,7 @@ class Vocabulary:
     frequency: Callable[[str, str], int]  # (place, term) -> documents
     begins: Callable[[str, str, int], Sequence[str]]  # (place, prefix, most) -> terms, the most frequent first
     nearest: Callable[[str, str], str | None]  # (place, term) -> the known term that was probably meant
-    mended_idf: Callable[
-        [str, str], float
-    ]  # (place, term) -> its idf over that of the index, which counts deleted rows
+    idf_ratio: Callable[[str, str], float]  # (place, term) -> its idf over that of the index, which counts deleted rows
     synonyms: Mapping[str, Sequence[str]]
     positions: bool = True
 
@@ -119,7 +117,7 @@ class _Made:
 
     def _plain(self, term: str, place: Place) -> Any:
         query = Query.term_query(self.known.schema, place.name, term, "freq")
-        return _weighted(query, self.known.mended_idf(place.name, term))
+        return _weighted(query, self.known.idf_ratio(place.name, term))
 
     def _is_unknown(self, term: str, place: Place) -> bool:
         same = [other for other in self.known.places if other.language == place.language]

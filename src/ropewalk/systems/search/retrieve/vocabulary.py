@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from ropewalk.systems.search.index.snapshot import Snapshot
 
 SHORTEST = 4  # letters of a word that is mended; shorter ones have too many neighbours
-TWO_FROM = (
-    7  # letters from which two mistakes are mended: terms are stems, so an ending that is mistyped counts as one more
-)
+# Letters from which two mistakes are mended: terms are stems, so an ending that is mistyped counts as one more.
+TWO_FROM = 7
 
 
 def vocabulary(snapshot: Snapshot, synonyms: Mapping[str, Sequence[str]], language: str = "") -> Vocabulary:
@@ -34,7 +33,7 @@ def vocabulary(snapshot: Snapshot, synonyms: Mapping[str, Sequence[str]], langua
         searcher.doc_freq,
         begins,
         _remembered(_menders, snapshot, lambda: partial(nearest, searcher)),
-        _remembered(_idfs, snapshot, lambda: partial(mended_idf, searcher, snapshot.index.schema, snapshot.rows))
+        _remembered(_idfs, snapshot, lambda: partial(idf_ratio, searcher, snapshot.index.schema, snapshot.rows))
         if snapshot.live < snapshot.rows
         else _as_it_is,
         synonyms,
@@ -62,7 +61,7 @@ def _as_it_is(_place: str, _term: str) -> float:
     return 1.0
 
 
-def mended_idf(searcher: Any, schema: Any, rows: int, place: str, term: str) -> float:
+def idf_ratio(searcher: Any, schema: Any, rows: int, place: str, term: str) -> float:
     """The idf of a term among live documents over that of tantivy, which counts deleted rows until they are merged away.
 
     A word in twenty documents of which three were deleted is worth 3 % more than tantivy takes it for. Very frequent words lose
@@ -72,11 +71,12 @@ def mended_idf(searcher: Any, schema: Any, rows: int, place: str, term: str) -> 
     if not 0 < n <= COUNTED:
         return 1.0
     left = searcher.search(Query.term_query(schema, place, term, "freq"), 1, count=True).count
-    mended = _idf(searcher.num_docs, left) / _idf(rows, n) if left else 1.0
-    return mended if abs(mended - 1.0) > EXACT else 1.0
+    ratio = idf(searcher.num_docs, left) / idf(rows, n) if left else 1.0
+    return ratio if abs(ratio - 1.0) > EXACT else 1.0
 
 
-def _idf(documents: int, n: int) -> float:
+def idf(documents: int, n: int) -> float:
+    """Of a term that n documents hold, as tantivy's BM25 has it."""
     return math.log(1 + (documents - n + 0.5) / (n + 0.5))
 
 
