@@ -5,10 +5,10 @@
 SOURCES: a clone of each repository, bare or not, in OWNER/NAME or OWNER+NAME; a collection whose clone is not there is left out,
 and what to clone is printed. XQuAD is read from ROPEWALK_SHARED_DATA. OUT/NAME gets docs.jsonl, queries.tsv and qrels.txt, as
 `ropewalk search evaluate` reads them, and collection.json: language, kind of the queries, group (collections that share documents)
-and source. Without names all are made, some 15 CPU-minutes, most of them vectors of words.
+and source. Without names all are made, in about 20 CPU-seconds.
 
 Kinds: real; keywords (kw_NAME: the one to three words of each query whose vectors are nearest to the query's); words (words_NAME:
-a document is known, and is sought by some of its words). What is drawn is drawn by the collection's name: the same on each machine.
+a document is known, and is sought by some of its words). What is drawn is drawn by names: the same on each machine.
 """
 
 from __future__ import annotations
@@ -20,21 +20,18 @@ import functools
 import json
 import os
 import random
-import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 import development_sources as read
 from development_sources import Found
+from development_variants import VARIANTS
 from ropewalk.errors import DataError, RopewalkError
-from ropewalk.methods.text import analysis
-from ropewalk.systems.search.encode import minilm
 from ropewalk.systems.search.measure.files import labels_text
 from ropewalk.whole import write_whole
 
@@ -52,158 +49,64 @@ class Recipe:
     language: str = "en"
 
 
-@dataclass(frozen=True)
-class Variant:
-    """The documents of a collection, other queries."""
-
-    make: Callable[[Found, random.Random], Found]
-    base: str
-    kind: str
-    seed: str
-
-
 def of(repository: str, *paths: str) -> tuple[str, ...]:
     return tuple(f"{repository} {path}" for path in paths)
 
 
-def glasgow(*paths: str) -> tuple[str, ...]:
-    return of("fabianobie/luppar", *(f"data/{path}" for path in paths))
+def xquad(language: str) -> tuple[str, ...]:
+    return of(SHARED, f"search/xquad/xquad.{language}.json.gz")
 
 
-LISA = ("0.001", "0.501", "1.001", "1.501", "2.001", "2.501", "3.001", "3.501", "4.001", "4.501", "5.001", "5.501", "5.627", "5.850")  # fmt: skip
+def below(repository: str, folder: str, ending: str = "") -> Callable[..., tuple[str, ...]]:
+    """Of paths in that folder."""
+    return lambda *paths: of(repository, *(f"{folder}/{path}{ending}" for path in paths))
+
+
+glasgow = below("fabianobie/luppar", "data")
+covid = below("deepset-ai/COVID-QA", "data")
+sts = below("brmson/dataset-sts", "data")
+claims = below("CogComp/perspectrum", "data", ".json")
+
+PARTS = ("0.001", "0.501", "1.001", "1.501", "2.001", "2.501", "3.001", "3.501", "4.001", "4.501", "5.001", "5.501", "5.627", "5.850")  # fmt: skip
+LISA = [f"lisa/LISA{part}" for part in PARTS]
 CACM = of("kavinsan/Information-Retrieval-Project", "cacm.all", "query.text", "qrels.text")
 PUBMEDQA = of("pubmedqa/pubmedqa", "data/ori_pqal.json")
-PERSPECTRUM = "CogComp/perspectrum"
-LIVEQA = (
-    "abachaa/MedQuAD QA-TestSet-LiveQA-Med-Qrels-2479-Answers.zip",
-    "abachaa/LiveQA_MedicalTask_TREC2017 TestDataset/TREC-2017-LiveQA-Medical-Test-Questions-w-summaries.xml",
-)
 WIKIQA = [f"WikiQA/{part}/{file}" for part in ("test", "dev", "train") for file in ("a.toks", "b.toks", "sim.txt")]
+BANKING = of("PolyAI-LDN/task-specific-datasets", "banking_data/train.csv", "banking_data/test.csv")
+CLIMATE = of("tdiggelm/climate-fever-dataset", "dataset/climate-fever.jsonl")
+LIVEQA = (
+    *of("abachaa/MedQuAD", "QA-TestSet-LiveQA-Med-Qrels-2479-Answers.zip"),
+    *of("abachaa/LiveQA_MedicalTask_TREC2017", "TestDataset/TREC-2017-LiveQA-Medical-Test-Questions-w-summaries.xml"),
+)
 
 RECIPES = {
     "cisi": Recipe(read.cisi, glasgow("cisi/CISI.ALL", "cisi/CISI.QRY", "cisi/CISI.REL"), "cisi"),
     "cranfield": Recipe(read.cranfield, glasgow("cran/cran.all.1400", "cran/cran.qry", "cran/cranqrel"), "cranfield"),
     "med": Recipe(read.med, glasgow("med/MED.ALL", "med/MED.QRY", "med/MED.REL"), "med"),
     "time": Recipe(read.time, glasgow("time/TIME.ALL", "time/TIME.QUE", "time/TIME.REL"), "time"),
-    "lisa": Recipe(read.lisa, glasgow("lisa/LISA.QUE", "lisa/LISARJ.NUM", *(f"lisa/LISA{n}" for n in LISA)), "lisa"),
+    "lisa": Recipe(read.lisa, glasgow("lisa/LISA.QUE", "lisa/LISARJ.NUM", *LISA), "lisa"),
     "cacm": Recipe(read.cacm, CACM, "cacm"),
     "cacm_keywords": Recipe(read.cacm_keywords, CACM[:1], "cacm", most=250),
-    "scifact": Recipe(read.scifact, of("sumithra-p-v/claimverifier", "data/scifact.zip"), "scifact"),
     "pubmedqa": Recipe(read.pubmedqa, PUBMEDQA, "pubmedqa"),
     "pubmed_mesh": Recipe(read.pubmed_mesh, PUBMEDQA, "pubmedqa", most=250),
-    **{
-        f"xquad_{language}": Recipe(read.xquad, of(SHARED, f"search/xquad/xquad.{language}.json.gz"), "xquad", language=language)
-        for language in ("en", "de", "es", "zh")
-    },
-    "xquad_articles": Recipe(read.xquad_articles, of(SHARED, "search/xquad/xquad.en.json.gz"), "xquad", most=400),
-    "covidqa": Recipe(read.covidqa, of("deepset-ai/COVID-QA", "data/question-answering/200423_covidQA.json"), "covidqa", most=400),
-    "covidfaq": Recipe(read.covidfaq, of("deepset-ai/COVID-QA", "data/faqs/faq_covidbert.csv"), "covidfaq"),
+    **{f"xquad_{lang}": Recipe(read.xquad, xquad(lang), "xquad", language=lang) for lang in ("en", "de", "es", "zh")},
+    "xquad_articles": Recipe(read.xquad_articles, xquad("en"), "xquad", most=400),
+    "covidqa": Recipe(read.covidqa, covid("question-answering/200423_covidQA.json"), "covidqa", most=400),
+    "covidfaq": Recipe(read.covidfaq, covid("faqs/faq_covidbert.csv"), "covidfaq"),
     "wikiqa": Recipe(read.wikiqa, of("castorini/data", *WIKIQA), "wikiqa", most=400, others=9000),
-    "trecqa": Recipe(read.trecqa, of("brmson/dataset-sts", *(f"data/anssel/wang/{p}.csv" for p in ("train", "dev", "test"))), "trecqa"),
+    "trecqa": Recipe(read.trecqa, sts("anssel/wang/train.csv", "anssel/wang/dev.csv", "anssel/wang/test.csv"), "trecqa"),
     "liveqa": Recipe(read.liveqa, LIVEQA, "liveqa"),
     "liveqa_pages": Recipe(read.liveqa_pages, LIVEQA, "liveqa"),
-    "banking77": Recipe(read.banking77, of("PolyAI-LDN/task-specific-datasets", "banking_data/train.csv", "banking_data/test.csv"), "banking77"),
-    "climatefever": Recipe(read.climatefever, of("tdiggelm/climate-fever-dataset", "dataset/climate-fever.jsonl"), "climatefever", most=400),
-    "perspectrum": Recipe(
-        read.perspectrum,
-        of(PERSPECTRUM, "data/dataset/perspective_pool_v1.0.json", "data/dataset/perspectrum_with_answers_v1.0.json"),
-        "perspectrum", most=400,
-    ),
-    "debate": Recipe(read.debate, of(PERSPECTRUM, "data/raw_data/debatewise/debatewise.json", "data/raw_data/procon/procon.json"), "debate"),
+    "banking77": Recipe(read.banking77, BANKING, "banking77"),
+    "scifact": Recipe(read.scifact, of("sumithra-p-v/claimverifier", "data/scifact.zip"), "scifact"),
+    "climatefever": Recipe(read.climatefever, CLIMATE, "climatefever", most=400),
+    "perspectrum": Recipe(read.perspectrum, claims("dataset/perspective_pool_v1.0", "dataset/perspectrum_with_answers_v1.0"), "perspectrum", most=400),
+    "debate": Recipe(read.debate, claims("raw_data/debatewise/debatewise", "raw_data/procon/procon"), "debate"),
     "sick": Recipe(read.sick, of("castorini/data", "sick/SICK_train.txt", "sick/SICK_test_annotated.txt"), "sick", most=400),
-    "msrp": Recipe(read.msrp, of("brmson/dataset-sts", *(f"data/para/msr/msr-para-{p}.tsv" for p in ("train", "test"))), "msrp", most=400),
+    "msrp": Recipe(read.msrp, sts("para/msr/msr-para-train.tsv", "para/msr/msr-para-test.tsv"), "msrp", most=400),
     "mqp": Recipe(read.mqp, of("curai/medical-question-pair-dataset", "mqp.csv"), "mqp", most=400),
     "rqe": Recipe(read.rqe, of("abachaa/RQE_Data_AMIA2016", "RQE_Train_8588_AMIA2016.xml"), "rqe", most=400),
 }  # fmt: skip
-
-
-# Variants
-
-
-def keywords(base: Found, rnd: random.Random) -> Found:
-    """Of the words that some document has, those nearest to their query, in its order: one (of four queries), two or three."""
-    known = {term for _, title, said in base.documents for term in analysis.terms(f"{title} {said}", "en")}
-    asked = [words_of(said) for _, said in base.queries]
-    vocabulary = sorted({word for words in asked for word in words})
-    vectors = dict(zip(vocabulary, encoder()(vocabulary), strict=True))
-    queries = []
-    for (number, _), words, meant in zip(base.queries, asked, encoder()([q for _, q in base.queries]), strict=True):
-        count = rnd.choices((1, 2, 3), (0.25, 0.45, 0.3))[0]
-        there = [word for word in words if known.issuperset(analysis.terms(word, "en"))]
-        nearest = sorted(there, key=lambda word, meant=meant: -float(vectors[word] @ meant))[:count]
-        queries.append((number, " ".join(word for word in words if word in nearest).lower()))
-    return Found(base.documents, queries, base.labels)
-
-
-@functools.cache
-def encoder() -> Callable[[list[str]], np.ndarray]:
-    return minilm().encode
-
-
-def words_of(said: str) -> list[str]:
-    """Each word once; stop words are none."""
-    return [word for word in dict.fromkeys(re.findall(r"[\w\-]+", said)) if analysis.terms(word, "en")]
-
-
-def known_items(base: Found, rnd: random.Random) -> Found:
-    """Three to six words of 150 documents that have four or more."""
-    queries, labels = [], {}
-    for number in range(150):
-        document, title, said = rnd.choice(base.documents)
-        words = [word.lower() for word in words_of(f"{title} {said}")]
-        if len(words) >= 4:
-            count = min(rnd.choice((3, 4, 5, 6)), len(words))
-            queries.append((f"r{number}", " ".join(rnd.sample(words, count))))
-            labels[f"r{number}"] = {document: 1}
-    return Found(base.documents, queries, labels)
-
-
-def five_words(base: Found, rnd: random.Random) -> Found:
-    """Five long words of 300 documents that have eight or more."""
-    queries, labels = [], {}
-    for document, title, said in rnd.sample(base.documents, 300):
-        words = sorted(set(re.findall(r"[a-z]{5,}", f"{title} {said}")))
-        if len(words) >= 8:
-            queries.append((f"w{document}", " ".join(rnd.sample(words, 5))))
-            labels[f"w{document}"] = {document: 1}
-    return Found(base.documents, queries, labels)
-
-
-def titles(base: Found, rnd: random.Random) -> Found:
-    """300 titles as queries; documents have none."""
-    some = rnd.sample([one for one in base.documents if one[1] and one[2]], 300)
-    documents = [(number, "", said) for number, _, said in base.documents]
-    return Found(documents, [(f"t{i}", title) for i, title, _ in some], {f"t{i}": {i: 1} for i, _, _ in some})
-
-
-def typos(base: Found, rnd: random.Random) -> Found:
-    """In half of the words of four letters and more a letter is missing, or two change places."""
-
-    def mistyped(word: str) -> str:
-        if len(word) < 4 or rnd.random() < 0.5:
-            return word
-        at = rnd.randrange(1, len(word) - 1)
-        return word[:at] + (word[at + 1] + word[at] + word[at + 2 :] if rnd.random() < 0.5 else word[at + 1 :])
-
-    queries = [(number, " ".join(map(mistyped, said.split()))) for number, said in base.queries]
-    return Found(base.documents, queries, base.labels)
-
-
-KEYWORDS = (
-    "cacm", "cisi", "cranfield", "med", "time", "lisa", "scifact", "trecqa", "wikiqa", "liveqa", "climatefever", "covidfaq",
-    "banking77", "pubmedqa", "xquad_en", "mqp", "perspectrum",
-)  # fmt: skip
-WORDS = ("cranfield", "cisi", "cacm", "pubmedqa", "wikiqa", "perspectrum", "scifact", "liveqa", "climatefever", "banking77")  # fmt: skip
-VARIANTS = {
-    "lisa_words": Variant(five_words, "lisa", "words", "lisa_words"),
-    "cran_titles": Variant(titles, "cranfield", "real", "cran_titles"),
-    "sick_typos": Variant(typos, "sick", "real", "sick_typos"),
-    **{f"kw_{base}": Variant(keywords, base, "keywords", base) for base in KEYWORDS},
-    **{f"words_{base}": Variant(known_items, base, "words", f"rw{base}") for base in WORDS},
-}
-
-
-# Reading and writing
 
 
 def clone(sources: Path, repository: str) -> Path | None:
@@ -216,7 +119,10 @@ def contents(sources: Path, file: str) -> bytes:
     """Of a file of a repository's last commit, or of the shared data."""
     repository, _, path = file.partition(" ")
     if repository == SHARED:
-        return Path(os.environ[SHARED], path).read_bytes()
+        try:
+            return Path(os.environ[SHARED], path).read_bytes()
+        except OSError as error:
+            raise DataError([f"{SHARED}, {path}: {error.strerror}."]) from None
     call = ["git", "-C", str(clone(sources, repository)), "show", f"HEAD:{path}"]
     shown = subprocess.run(call, capture_output=True, check=False)
     if shown.returncode:
@@ -230,7 +136,11 @@ def made(sources: Path, name: str) -> Found:
         variant = VARIANTS[name]
         return tidied(variant.make(made(sources, variant.base), random.Random(variant.seed)))
     recipe = RECIPES[name]
-    found = tidied(recipe.make(*(contents(sources, file) for file in recipe.files)))
+    files = [contents(sources, file) for file in recipe.files]
+    try:
+        found = tidied(recipe.make(*files))
+    except (LookupError, ValueError, SyntaxError, zipfile.BadZipFile) as error:
+        raise DataError([f"{', '.join(recipe.files)}: not as they were when this was written: {error!r}."]) from error
     return drawn(found, random.Random(name), recipe.most, recipe.others)
 
 
@@ -302,8 +212,10 @@ def main() -> int:
         parser.error(f"no collection {', '.join(unknown)}; there are {', '.join([*RECIPES, *VARIANTS])}")
     lacking = missing(asked.sources, names)
     for repository, without in lacking.items():
-        way = f"set {SHARED} to the folder of shared data" if repository == SHARED else f"git clone https://github.com/{repository} {asked.sources / repository}"  # fmt: skip
-        print(f"left out for want of {repository}: {', '.join(without)}. {way}", file=sys.stderr)
+        way = f"git clone https://github.com/{repository} {asked.sources / repository}"
+        if repository == SHARED:
+            way = f"set {SHARED} to the folder of shared data"
+        print(f"left out for want of {repository}: {', '.join(without)}. Mend it: {way}", file=sys.stderr)
     failed = {name for without in lacking.values() for name in without}
     for name in (name for name in names if name not in failed):
         try:
