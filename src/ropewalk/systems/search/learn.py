@@ -30,7 +30,7 @@ class Lesson:
         self.queries = [query for query, _ in asked]
         self._ranked: dict[str, Ranked] = {}
         for number, (query, text) in enumerate(asked):
-            self._ranked[query] = _ranked(engine, text)
+            self._ranked[query] = ranked(engine, text)
             progress(number + 1)
         self.fused = cache(self._fused)
         self.features = cache(self._features)
@@ -53,7 +53,8 @@ class Lesson:
         return np.array([max(0, judged.get(id, 0)) for id in self.engine.snapshot.ids(rows)], float)
 
 
-def _ranked(engine: Engine, text: str) -> Ranked:
+def ranked(engine: Engine, text: str) -> Ranked:
+    """Both legs of a query."""
     wanted = Wanted(text, engine.depth, "hybrid", count=False)
     clauses = words.parse(text, engine.texts)
     query = terms.understand(clauses, vocabulary(engine.snapshot, engine.synonyms)).query

@@ -3,6 +3,10 @@
 No text is padded: a batch holds texts of one length in tokens. Which texts share a batch does not change a vector: with
 `minilm` it has the same bits (on one kind of CPU and one version of onnxruntime), with any other model whatever that
 model's operators hold to.
+
+A text longer than the model reads is cut into windows. One of at most WHOLE tokens is known by its first window alone: an abstract
+says at its beginning what it is about. A longer one is the mean of its windows, each weighing its tokens; of more than
+MOST tokens, windows at even distances (docs/decisions/0033-encoder.md).
 """
 
 from __future__ import annotations
@@ -17,11 +21,14 @@ import numpy as np
 from ropewalk.errors import DataError
 
 TOKENS = 512  # of a batch: more was not faster, fewer were slower
-LONGEST = 256  # tokens of a text that are read, where nobody says otherwise
+LONGEST = 256  # tokens of a window, where nobody says otherwise
+WHOLE = 512  # tokens of a text up to which its first window stands for it
+MOST = 2_048  # tokens of a text that are read at most
 SLICE = 4096  # texts that are tokenised at a time
+CHARACTERS = 4_000_000  # of them at most, or one text: a token takes some 100 bytes until it is a number
 
 Run = Callable[[np.ndarray], np.ndarray]  # input_ids int64 [B, T] -> unit vectors float32 [B, dims]
-Tokenise = Callable[[Sequence[str]], list[list[int]]]
+Tokenise = Callable[[Sequence[str]], list[list[list[int]]]]  # texts -> the token ids of each window of each text
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +48,40 @@ def encoder(hash: str, dims: int, tokenise: Tokenise, run: Run) -> Encoder:
 
     def encode(texts: Sequence[str]) -> np.ndarray:
         vectors = np.empty((len(texts), dims), np.float32)
-        for at in range(0, len(texts), SLICE):
-            ids = tokenise(texts[at : at + SLICE])
-            for batch in batches([len(one) for one in ids], TOKENS):
-                vectors[at + batch] = run(np.array([ids[i] for i in batch], np.int64))
+        for part in slices(texts):
+            windows = tokenise(texts[part])
+            flat = [ids for one in windows for ids in one]
+            found = np.empty((len(flat), dims), np.float32)
+            for batch in batches([len(ids) for ids in flat], TOKENS):
+                found[batch] = run(np.array([flat[i] for i in batch], np.int64))
+            vectors[part] = joined(found, windows)
         return vectors
 
     return Encoder(hash, dims, encode)
+
+
+def slices(texts: Sequence[str]) -> Iterator[slice]:
+    """Stretches of at most SLICE texts and CHARACTERS characters (or one text)."""
+    start = size = 0
+    for at, text in enumerate(texts):
+        if at > start and (at - start == SLICE or size + len(text) > CHARACTERS):
+            yield slice(start, at)
+            start, size = at, 0
+        size += len(text)
+    if start < len(texts):
+        yield slice(start, len(texts))
+
+
+def joined(vectors: np.ndarray, windows: Sequence[Sequence[Sequence[int]]]) -> np.ndarray:
+    """One vector a text [texts, dims] from those of all windows, text after text."""
+    starts = np.cumsum([0, *(len(one) for one in windows)])[:-1]
+    out: np.ndarray = vectors[starts]
+    for text, one in enumerate(windows):
+        if len(one) > 1:
+            tokens = np.array([len(ids) for ids in one], np.float32)
+            mine = vectors[starts[text] : starts[text] + len(one)]
+            out[text] = unit((mine * tokens[:, None]).sum(axis=0, keepdims=True))[0]
+    return out
 
 
 def batches(lengths: Sequence[int], tokens: int) -> Iterator[np.ndarray]:
@@ -74,7 +108,8 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def tokeniser(path: Path, longest: int = LONGEST) -> Tokenise:
-    """The texts' token ids by a tokenizer.json, cut at `longest`; on one thread unless TOKENIZERS_PARALLELISM says otherwise."""
+    """The windows of texts by a tokenizer.json, each of `longest` tokens at most; on one thread unless TOKENIZERS_PARALLELISM says
+    otherwise."""
     from tokenizers import Tokenizer
 
     try:
@@ -84,11 +119,21 @@ def tokeniser(path: Path, longest: int = LONGEST) -> Tokenise:
     made.no_padding()
     made.enable_truncation(longest)
 
-    def tokenise(texts: Sequence[str]) -> list[list[int]]:
+    def tokenise(texts: Sequence[str]) -> list[list[list[int]]]:
         whole = [text.encode("utf-8", "replace").decode() for text in texts]  # a lone surrogate has no bytes
-        return [one.ids for one in made.encode_batch_fast(whole)]
+        return [
+            [window.ids for window in _read([one, *one.overflowing], longest)] for one in made.encode_batch_fast(whole)
+        ]
 
     return tokenise
+
+
+def _read(windows: Sequence[Any], longest: int) -> Sequence[Any]:
+    """Those of a text's windows that are read."""
+    if len(windows) * longest <= WHOLE:
+        return windows[:1]
+    most = max(1, MOST // longest)
+    return windows if len(windows) <= most else [windows[i] for i in np.linspace(0, len(windows) - 1, most).astype(int)]
 
 
 def session(model: bytes | Path, threads: int, ready: bool = False) -> Any:

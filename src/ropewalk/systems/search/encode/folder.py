@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 
 from ropewalk.errors import DataError, MissingError
-from ropewalk.systems.search.encode.encoder import LONGEST, Encoder, Run, encoder, pooled, session, tokeniser, unit
+from ropewalk.systems.search.encode.encoder import (
+    LONGEST,
+    MOST,
+    WHOLE,
+    Encoder,
+    Run,
+    encoder,
+    pooled,
+    session,
+    tokeniser,
+    unit,
+)
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 POOLED, TOKENS = "sentence_embedding", "last_hidden_state"
@@ -25,7 +36,7 @@ def from_folder(path: str | Path, threads: int = 1, longest: int = LONGEST) -> E
                 name,
                 hint=f"An encoder's folder holds model.onnx and tokenizer.json; it was looked for in {place}.",
             )
-    digest = hashlib.sha256(str(longest).encode())
+    digest = hashlib.sha256(f"{longest} {WHOLE} {MOST}".encode())
     for file in sorted(p for p in place.iterdir() if p.name.startswith("model.onnx") or p.name == "tokenizer.json"):
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     try:

