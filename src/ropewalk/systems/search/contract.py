@@ -17,7 +17,7 @@ MOST_HITS = 1_000
 
 REQUEST = Contract(
     (
-        Column("query", "str", "words, \"a phrase\", -without, field:word, begin*; for ask: a question", required=False, default=""),
+        Column("query", "str", "words, \"a phrase\", -without, field:word, begin*; empty: every document; for ask: a question", required=False, default=""),
         Column("task", "str", "search: hits; ask: an answer with its sources; suggest: words that complete the query; "
                "feedback: what a person thought of a hit", required=False, default="search", choices=TASKS),
         Column("k", "int", "hits wanted", low=1, high=MOST_HITS, required=False, default=10),

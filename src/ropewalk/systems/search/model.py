@@ -102,6 +102,8 @@ class Search:
         empty = {**_EMPTY, "state": state}
         if row["task"] == "feedback":
             return empty
+        if row["task"] == "ask" and not row["query"].strip():
+            return {**empty, "abstained": NO_QUESTION}
         wanted = self.wanted(row, engine, bound)
         if row["task"] == "suggest":
             return {
@@ -166,6 +168,7 @@ _DTYPES: dict[str, Any] = {"str": object, "int": np.int64, "float": np.float64, 
 _EMPTY: dict[str, Any] = {c.name: "" if c.kind == "str" else 0 for c in ANSWER.columns} | {
     "ids": "[]", "scores": "[]", "facets": "{}", "suggestions": "[]", "evidence": "[]", "nearest": "[]",
 }  # fmt: skip
+NO_QUESTION = "There is no question."
 NO_READER = "Nobody reads the documents for an answer here: the setting `reader` is none."
 NEAREST = 3  # sentences that are shown where none is sure enough
 LOOKED_THROUGH = 10  # answers among which those sentences are sought: several may stand in one

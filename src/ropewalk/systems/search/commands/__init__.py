@@ -45,12 +45,13 @@ def delete(
 
 def query(
     desk: Desk,
-    words: Annotated[str, 'words, "a phrase", -without, field:word, begin*', "QUERY"],
+    words: Annotated[str, 'words, "a phrase", -without, field:word, begin*; "": every document', "QUERY"],
     *,
     collection: Annotated[str, WHICH, "COLLECTION"] = "",
     top: Annotated[int, "hits wanted (default: 10)", "N"] = 10,
     where: Annotated[str, 'filter as JSON: {"brand": ["HP"], "price": {"lt": 20}}', "JSON"] = "",
     facets: Annotated[str, "fields to count, with commas", "FIELDS"] = "",
+    language: Annotated[str, "language of the query, ISO 639-1 (default: any of the collection's)", "LANGUAGE"] = "",
     legs: Annotated[str, "hybrid, terms or dense (default: hybrid)", "LEGS"] = "hybrid",
     manifest: Annotated[int, "search as of this manifest", "N"] = 0,
     explain: Annotated[bool, "show how each hit got its score"] = False,
@@ -59,7 +60,7 @@ def query(
     """Finds documents."""
     from ropewalk.systems.search.commands.read import query
 
-    return query(desk, words, collection, top, where, facets, legs, manifest, explain, caller)
+    return query(desk, words, collection, top, where, facets, language, legs, manifest, explain, caller)
 
 
 def ask(

@@ -25,6 +25,7 @@ def query(
     top: int,
     where: str,
     facets: str,
+    language: str,
     legs: str,
     manifest: int,
     explained: bool,
@@ -33,7 +34,8 @@ def query(
     model = which.model(desk, collection)
     if manifest:
         model.attach(desk.job.store, manifest)
-    row = checked({"query": words, "k": top, "where": where, "facets": facets, "legs": legs, "caller": caller})
+    asked = {"query": words, "k": top, "where": where, "facets": facets, "language": language, "legs": legs}
+    row = checked({**asked, "caller": caller})
     found = answered(model, row)
     reasons = _reasons(model, row) if explained else {}
     found["hits"] = [{**hit, **({"why": reasons[hit["id"]]} if explained else {})} for hit in found["hits"]]

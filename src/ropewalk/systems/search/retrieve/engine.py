@@ -7,7 +7,7 @@ count, each suggestion and each passage for an answer goes through it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -89,12 +89,16 @@ class Engine:
         return tuple(f.name for f in self.snapshot.layout.fields if f.kind == "text")
 
     def search(self, wanted: Wanted, vector: np.ndarray | None = None) -> Found:
-        """The hits of a query. `vector`: its encoding, where a caller has it already."""
+        """The hits of a query; of an empty one all documents, in the order of their rows. `vector`: its encoding, where a caller has
+        it already."""
         clauses = words.parse(wanted.query, self.texts)
         understood = terms.understand(clauses, vocabulary(self.snapshot, self.synonyms, wanted.language), wanted.typos)
-        ranked = self.ranked(wanted, clauses, understood.query, vector)
+        query = understood.query
+        if not wanted.query.strip():
+            wanted, query = replace(wanted, legs="terms"), Query.all_query()
+        ranked = self.ranked(wanted, clauses, query, vector)
         hits = self._ordered(wanted, ranked)
-        total, facets = self._counts(wanted, understood.query, hits.rows[: wanted.k])
+        total, facets = self._counts(wanted, query, hits.rows[: wanted.k])
         corrected = self._corrected(wanted.query, understood.mended, ranked.terms) if understood.mended else ""
         legs = {"terms": ranked.terms, "dense": ranked.dense}
         k = wanted.k

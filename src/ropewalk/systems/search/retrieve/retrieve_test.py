@@ -256,6 +256,17 @@ def test_a_hit_by_meaning_alone_has_no_terms(asked):
     assert (told["terms"], list(told["legs"])) == ([], ["dense"])
 
 
+# -- nothing asked --
+
+
+@pytest.mark.parametrize("legs", ["terms", "dense", "hybrid"])
+def test_an_empty_query_lists_what_the_filter_leaves(asked, legs):
+    assert ids(asked, " ", legs=legs) == ["1", "2", "3", "4", "5"]
+    found = asked.search(Wanted("", k=1, legs=legs, where=where(asked, {"brand": "Alder"}), facets=("tags",)))
+    assert (asked.snapshot.ids(found.rows), found.total) == (["1"], 2)
+    assert found.facets["tags"] == [["boot", 1], ["red", 1], ["shoe", 1]]
+
+
 # -- facets --
 
 
@@ -300,7 +311,7 @@ WIDER = [
 
 @pytest.mark.parametrize("body", WIDER)
 @pytest.mark.parametrize(
-    "query", ["secret running costs", "running", '"secret plan"', "sec*", "+secret", "-shoes", "title:secret"]
+    "query", ["", "secret running costs", "running", '"secret plan"', "sec*", "+secret", "-shoes", "title:secret"]
 )
 def test_no_query_widens_what_a_caller_may_see(asked, query, body):
     mine = callers.bound(BOUND, "token of a", asked.kinds)
