@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SEGMENT = 50_000  # documents that are built at once: 77 MB of vectors on the way
 TEXTS = ("title", "text")
+MAIN = "text"  # holds the words of the other texts too
+BESIDE = 0.25  # weight of a text field beside it: what a word gives for standing in a title, say (docs/decisions/0034-title.md)
 OWN = ("id", "title", "text", "language", "source", "licence", "time", "origin")
 FEW = 0.5  # of its values that a keyword may have different ones; a text says something else each time
 SHORT = 60  # characters of a keyword, on average
@@ -131,15 +133,14 @@ def readable(document: Mapping[str, Any]) -> str:
 
 def layout_of(frame: pl.DataFrame, fields: Mapping[str, str], weights: Mapping[str, float], **more: Any) -> Layout:
     """The layout of documents like these. `fields`: kinds of columns by name; others are read off the columns' types."""
-    texts = [
-        Field(name, "text", weights.get(name, 1.0)) for name in TEXTS if name in frame.columns and filled(frame[name])
-    ]
-    others = [
-        Field(name, kind, weights.get(name, 1.0))  # type: ignore[arg-type]
-        for name in (*frame.columns, *(f for f in fields if f not in frame.columns))
-        if name not in TEXTS and (kind := fields.get(name) or (guessed(frame[name]) if name not in OWN else ""))
-    ]
-    return Layout(tuple(texts + others), **more)
+    kinds = {name: "text" for name in TEXTS if name in frame.columns and filled(frame[name])}
+    for name in (*frame.columns, *(f for f in fields if f not in frame.columns)):
+        if name not in TEXTS and (kind := fields.get(name) or (guessed(frame[name]) if name not in OWN else "")):
+            kinds[name] = kind
+    main = MAIN if kinds.get(MAIN) == "text" and list(kinds.values()).count("text") > 1 else ""
+    usual = {name: BESIDE if main and kind == "text" and name != main else 1.0 for name, kind in kinds.items()}
+    found = tuple(Field(name, kind, weights.get(name, usual[name])) for name, kind in kinds.items())  # type: ignore[arg-type]
+    return Layout(found, main=main, **more)
 
 
 def filled(column: pl.Series) -> bool:

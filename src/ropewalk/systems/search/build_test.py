@@ -1,9 +1,11 @@
-"""A collection is the same segments, bit for bit, whoever builds it: this process, Ray with 1, 2 and 8 tasks, a cluster that dies in parts."""
+"""A collection is the same segments, bit for bit, whoever builds it: this process, Ray with 1, 2 and 8 tasks, a cluster that dies in parts.
+Its layout follows from its documents."""
 
 import json
 import os
 import signal
 
+import polars as pl
 import pytest
 
 from ropewalk.spine.compute.job import StageJob
@@ -78,3 +80,19 @@ def test_a_build_on_a_cluster_that_loses_tasks_and_a_node_is_the_same(ray, docs,
     assert len(lost) == 1
     assert "raylet" not in capsys.readouterr().out  # a result stands alone there
     assert len(list((tmp_path / "cluster").glob("died-*"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("columns", "weights", "expected", "main"),
+    [
+        (("title", "text"), {}, [("title", 0.25), ("text", 1.0)], "text"),
+        (("title", "text", "note"), {"note": 2.0}, [("title", 0.25), ("text", 1.0), ("note", 2.0)], "text"),
+        (("text",), {}, [("text", 1.0)], ""),
+        (("title", "note"), {}, [("title", 1.0), ("note", 1.0)], ""),
+    ],
+)
+def test_the_text_holds_the_words_of_all_fields_and_each_other_field_counts_a_quarter(columns, weights, expected, main):
+    rows = [{name: f"{name} {TEXTS[n]} {TEXTS[n + 1]}" for name in columns} for n in range(30)]
+    layout = build.layout_of(pl.DataFrame(rows), {}, weights)
+    assert [(field.name, field.weight) for field in layout.texts] == expected
+    assert layout.main == main

@@ -50,8 +50,9 @@ class Config(Settings):
         "live", "Name of the collection that a release serves, and that `ropewalk search add` adds to.", stage="train"
     )
     weights: dict[str, float] = setting(
-        {"title": 0.5},
-        "BM25 weight of a text field; 1 where none is given. A title counts half: being short, it already gives more for each word.",
+        {},
+        "BM25 weights of text fields, {title: 1}. None given: 1 for `text`, which holds the words of all, and 0.25 more for each other field "
+        "that has the word.",
         stage="train",
     )
     encoder: str = setting(

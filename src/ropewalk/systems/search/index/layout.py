@@ -32,7 +32,8 @@ class Layout:
     """Fields and languages of a collection; what is kept of a document; the encoder of its vectors.
 
     `positions`: of words in texts, for phrases. `stored`: documents come back whole; without it there are ids and typed
-    columns only, and segments cannot be merged. `dims`: width of a vector, 0 for none.
+    columns only, and segments cannot be merged. `dims`: width of a vector, 0 for none. `main`: the text field that holds the words of
+    the others too, so that a word counts once for a document wherever it stands; empty: none does.
     """
 
     fields: tuple[Field, ...]
@@ -42,6 +43,7 @@ class Layout:
     stored: bool = True
     encoder: str | None = None
     dims: int = 0
+    main: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fields", tuple(self.fields))
@@ -92,6 +94,8 @@ def _problems(layout: Layout) -> Any:
     names += [field.name for field in layout.fields]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"{name!r} is the name of two fields (a text field has one more per language, as text_en)."
+    if layout.main and layout.main not in {field.name for field in layout.texts}:
+        yield f"{layout.main!r} cannot be the main field: it is no text field of the layout."
 
 
 def schema(layout: Layout) -> Any:

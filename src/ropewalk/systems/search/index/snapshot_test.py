@@ -145,6 +145,27 @@ def test_a_text_is_read_in_its_own_language(shop):
         assert find(now, "touwen", "text_en") == ["p3"]  # none of the layout's languages: its own
 
 
+def test_the_main_field_scores_as_if_title_and_text_were_one_text(store):
+    documents = [product(i, text=f"hemp {'rope ' * (i % 3)}number{i}") for i in range(12)]
+    joined = [{"id": d["id"], "text": f"{d['title']} {d['text']}"} for d in documents]
+    texts = (Field("title", "text"), Field("text", "text"))
+    found = {}
+    for name, layout, written in (("both", Layout(texts, main="text"), documents), ("one", Layout(texts[1:]), joined)):
+        collection = Collection(store, name)
+        collection.create(layout)
+        collection.write(written[:5])
+        collection.write(written[5:])
+        merge(collection, Policy(like=2))
+        with collection.open() as now:
+            rows, scores = now.terms(now.index.parse_query("rope number7", ["text_en"]), 20)
+            found[name] = (now.ids(rows), scores.tolist())
+            assert len(collection.manifest().segments) == 1
+            if name == "both":
+                assert find(now, '"4 hemp"', "text_en") == []  # no phrase goes on from a title into a text
+    assert found["both"] == found["one"]
+    assert len(found["both"][0]) == 12
+
+
 def test_the_file_of_deleted_rows_is_that_of_tantivy_byte_for_byte(tmp_path):
     schema = tantivy.SchemaBuilder().add_text_field("id", tokenizer_name="raw", index_option="basic").build()
     for count in (1, 63, 64, 65, 200):
@@ -352,6 +373,7 @@ def test_what_breaks_the_layout_is_told_with_document_field_and_value(shop):
         ([Field("a", "text", -1.0)], {}, "weight"),
         ([], {"languages": ("english",)}, "'english' is no language"),
         ([], {"dims": -1}, "dims"),
+        ([Field("a", "int")], {"main": "a"}, "'a' cannot be the main field"),
     ],
 )
 def test_a_wrong_layout_is_a_sentence(fields, more, sentence):
