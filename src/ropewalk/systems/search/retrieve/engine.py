@@ -99,7 +99,8 @@ class Engine:
         ranked = self.ranked(wanted, clauses, query, vector)
         hits = self._ordered(wanted, ranked)
         total, facets = self._counts(wanted, query, hits.rows[: wanted.k])
-        corrected = self._corrected(wanted.query, understood.mended, ranked.terms) if understood.mended else ""
+        changed = understood.mended or understood.loosened
+        corrected = self._corrected(wanted.query, understood, ranked.terms) if changed else ""
         legs = {"terms": ranked.terms, "dense": ranked.dense}
         k = wanted.k
         return Found(hits.rows[:k], hits.scores[:k], total, facets, corrected, understood.terms, legs)
@@ -182,8 +183,9 @@ class Engine:
         found = self.snapshot.searcher.aggregate(query, {name: _aggregation(name, self.kinds[name]) for name in names})
         return {name: _counted(found[name], self.kinds[name]) for name in names}
 
-    def _corrected(self, query: str, mended: Mapping[str, str], by_terms: Leg) -> str:
-        """The query with the words that were meant, as the first documents that hold them write them: a term is only a stem."""
+    def _corrected(self, query: str, understood: terms.Understood, by_terms: Leg) -> str:
+        """The query with the words that were meant, as the first documents that hold them write them: a term is only a stem. A
+        phrase that stands nowhere loses its quotes."""
         layout = self.snapshot.layout
         found = self.snapshot.documents(by_terms.rows[:READ]) if layout.stored else []
         texts = [str(document.get(name) or "")[:LOOKED_AT] for document in found for name in self.texts]
@@ -192,7 +194,9 @@ class Engine:
             for text in reversed(texts)
             for term, start, end in analysis.analyse(text, layout.language)
         }
-        meant = {typed: written.get(term, term).lower() for typed, term in mended.items()}
+        meant = {typed: written.get(term, term).lower() for typed, term in understood.mended.items()}
+        for phrase in understood.loosened:
+            query = query.replace(f'"{phrase}"', phrase)
         return " ".join(meant.get(word, word) for word in query.split())
 
 

@@ -72,6 +72,17 @@ def test_the_words_of_a_phrase_stand_in_order(asked):
     assert set(ids(asked, "running shoes", legs="terms")) == {"1", "2", "5"}
 
 
+def test_a_phrase_that_stands_nowhere_is_read_as_its_words_and_that_is_said(asked):
+    found = asked.search(Wanted('"shoes running" boots', legs="terms"))
+    assert set(asked.snapshot.ids(found.rows)) == {"1", "2", "3", "5"}
+    assert found.corrected == "shoes running boots"
+    for strict in ('+"shoes running" boots', '"shoes running" -"shoes running"'):
+        assert asked.search(Wanted(strict, legs="terms", typos=False)).corrected == ""
+    assert ids(asked, '+"shoes running" boots', legs="terms") == []
+    assert set(ids(asked, 'shoes -"shoes running"', legs="terms")) == {"1", "2"}
+    assert ids(asked, '"shoes running"', legs="terms", typos=False) == []
+
+
 def test_signs_bind_both_legs(asked):
     for legs in ("terms", "dense", "hybrid"):
         assert "2" not in ids(asked, "shoes -leather", legs=legs)

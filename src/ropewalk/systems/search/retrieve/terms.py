@@ -7,7 +7,7 @@ sum over fields of weight x BM25 (k1 = 1.2, b = 0.75, as tantivy has them): a su
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tantivy import Occur, Query
@@ -40,26 +40,29 @@ class Vocabulary:
     begins: Callable[[str, str, int], Sequence[str]]  # (place, prefix, most) -> terms, the most frequent first
     nearest: Callable[[str, str], str | None]  # (place, term) -> the known term that was probably meant
     idf_ratio: Callable[[str, str], float]  # (place, term) -> its idf over that of the index, which counts deleted rows
+    holds: Callable[[Any], bool]  # tantivy.Query -> whether a live document matches
     synonyms: Mapping[str, Sequence[str]]
     positions: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """The query of the term leg, None when it has no term; the words that were mended; the terms to highlight by language."""
+    """The query of the term leg, None when it has no term; the words that were mended; the phrases that stand nowhere and were read as
+    words; the terms to highlight by language."""
 
     query: Any | None
     mended: Mapping[str, str]
+    loosened: tuple[str, ...]
     terms: Mapping[str, frozenset[str]]
 
 
 def understand(clauses: Sequence[Clause], known: Vocabulary, typos: bool = True) -> Understood:
-    """The tantivy query of some clauses."""
+    """The tantivy query of some clauses. `typos`: what finds nothing as it was typed is read as what may be meant."""
     made = _Made(known, typos)
     parts = [(_occur(clause), query) for clause in clauses if (query := made.clause(clause)) is not None]
     wanted = [part for part in parts if part[0] != Occur.MustNot]
     query = Query.boolean_query(parts) if wanted else None
-    return Understood(query, made.mended, {k: frozenset(v) for k, v in made.terms.items()})
+    return Understood(query, made.mended, tuple(made.loosened), {k: frozenset(v) for k, v in made.terms.items()})
 
 
 def _occur(clause: Clause) -> Any:
@@ -72,9 +75,18 @@ class _Made:
     def __init__(self, known: Vocabulary, typos: bool) -> None:
         self.known, self.typos = known, typos
         self.mended: dict[str, str] = {}
+        self.loosened: list[str] = []
         self.terms: dict[str, set[str]] = {}
 
     def clause(self, clause: Clause) -> Any | None:
+        query = self._everywhere(clause)
+        loose = self.typos and clause.phrase and clause.must == "may"
+        if query is None or not loose or self.known.holds(query):
+            return query
+        self.loosened.append(clause.text)
+        return self._everywhere(replace(clause, phrase=False))
+
+    def _everywhere(self, clause: Clause) -> Any | None:
         parts = []
         for place in self.known.places:
             if clause.field in ("", place.field) and (query := self._in_place(clause, place)) is not None:

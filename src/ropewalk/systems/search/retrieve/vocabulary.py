@@ -36,6 +36,7 @@ def vocabulary(snapshot: Snapshot, synonyms: Mapping[str, Sequence[str]], langua
         _remembered(_idfs, snapshot, lambda: partial(idf_ratio, searcher, snapshot.index.schema, snapshot.rows))
         if snapshot.live < snapshot.rows
         else _as_it_is,
+        lambda query: bool(searcher.search(query, 1, count=False).hits),
         synonyms,
         snapshot.layout.positions,
     )

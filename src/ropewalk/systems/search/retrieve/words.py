@@ -1,7 +1,7 @@
 """The query language: what a person types, in parts. Nothing that is typed is an error.
 
     red shoes            either word counts, both count more
-    "running shoes"      the words in this order
+    "running shoes"      the words in this order; where no document has them so, either word
     -leather  -"old man" not with these
     +waterproof          only with this
     title:hiking         in this text field
