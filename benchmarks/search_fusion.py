@@ -2,6 +2,8 @@
 
     python benchmarks/search_fusion.py FOLDER ...            a row a collection: the table of docs/decisions/0030-fusion.md
     python benchmarks/search_fusion.py FOLDER ... --fit      then constants fitted on these, as methods/text/fusion.py holds them
+    python benchmarks/search_fusion.py FOLDER ... --whole 128    as if a text were known by its first window up to so many tokens only:
+                                                                 the columns of docs/decisions/0033-encoder.md (128: all means; 100000: none)
 
 A FOLDER holds docs.jsonl (or .gz), queries.tsv and qrels.txt as `ropewalk search evaluate` reads them, and collection.json where
 benchmarks/development.py made it: {language, group, kind}. Everything runs through the product: its analyzers, engine, encoder.
@@ -21,6 +23,7 @@ import one_thread  # noqa: F401  # isort: skip: threads are counted when librari
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +39,7 @@ from ropewalk.methods.text import fusion, ranking
 from ropewalk.store import open_store
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.commands.evaluate import LEGS, model_of
+from ropewalk.systems.search.encode import encoder, minilm
 from ropewalk.systems.search.evaluate import run
 from ropewalk.systems.search.learn import ranked
 from ropewalk.systems.search.measure import files
@@ -179,7 +183,9 @@ def main() -> None:
     arguments.add_argument("folders", nargs="+", type=Path)
     arguments.add_argument("--queries", type=int, default=250, help="of a collection, at most")
     arguments.add_argument("--fit", action="store_true")
+    arguments.add_argument("--whole", type=int, default=encoder.WHOLE, metavar="TOKENS")
     given = arguments.parse_args()
+    encoder.WHOLE = sys.modules[minilm.__module__].WHOLE = given.whole  # the second is in the encoder's hash
     head = [
         "collection",
         "documents",

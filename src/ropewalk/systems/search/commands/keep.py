@@ -10,6 +10,7 @@ from typing import Any
 
 from ropewalk.errors import RopewalkError
 from ropewalk.systems.search import replaced
+from ropewalk.systems.search.commands.said import counted
 from ropewalk.systems.search.commands.which import bound_name, named
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.upkeep import DAY, collect_garbage, merge
@@ -28,7 +29,7 @@ def upkeep(desk: Desk, name: str, every: float, older_than_days: float, dry_run:
         beside = f"; {verb} {', '.join(left.collections)}, which no release reads" if left.collections else ""
         desk.show(
             found,
-            f"{collection.name}: {found['merges']} merges, {found['segments']} segments; {found['garbage']}{beside}",
+            f"{collection.name}: {counted(found['merges'], 'merge')}, {counted(found['segments'], 'segment')}; {found['garbage']}{beside}",
         )
         if every <= 0:
             return 0

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ropewalk.systems.search.commands import which
+from ropewalk.systems.search.commands.said import counted
 from ropewalk.systems.search.contract import checked
 from ropewalk.systems.search.index.collection import Collection, names
 from ropewalk.systems.search.model import Search
@@ -75,7 +76,7 @@ def collections(desk: Desk) -> int:
             "bytes": sum(s.bytes for s in manifest.segments),
         }
     lines = [
-        f"{name}: {b['documents']:,} documents, {b['bytes'] / 1e6:,.1f} MB, manifest {b['manifest']}"
+        f"{name}: {counted(b['documents'], 'document')}, {b['bytes'] / 1e6:,.1f} MB, manifest {b['manifest']}"
         for name, b in found.items()
     ]
     desk.show(found, "\n".join(lines) or "there is no collection yet: ropewalk search index DOCS --into NAME")
@@ -96,7 +97,7 @@ def _listed(found: Mapping[str, Any]) -> str:
     for name, values in found["facets"].items():
         shown_ = ", ".join(f"{v} ({n:,})" for v, n in values) if isinstance(values, list) else json.dumps(values)
         lines.append(f"{name}: {shown_}")
-    return "\n".join([*lines, f"{found['total']:,} document{'s' * (found['total'] != 1)}, {found['state']}"])
+    return "\n".join([*lines, f"{counted(found['total'], 'document')}, {found['state']}"])
 
 
 def _why(why: Mapping[str, Any]) -> list[str]:
@@ -121,7 +122,9 @@ def _abstained(found: Mapping[str, Any], bolder: str) -> str:
     for number, one in enumerate(found["nearest"], 1):
         title = f"{one['title']}  " if one["title"] else ""
         lines += [f"{number:3}  {_marked(one['parts'])}", f"     {title}{_where(one)}, {one['confidence']:.0%} sure"]
-    return "\n".join([*lines, f"{found['total']:,} documents may say more: ropewalk search query; {found['state']}"])
+    return "\n".join(
+        [*lines, f"{counted(found['total'], 'document')} may say more: ropewalk search query; {found['state']}"]
+    )
 
 
 def _where(one: Mapping[str, Any]) -> str:

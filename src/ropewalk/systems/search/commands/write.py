@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ropewalk.errors import ConflictError, DataError
 from ropewalk.systems.search.collect import Collected
+from ropewalk.systems.search.commands.said import counted
 from ropewalk.systems.search.commands.which import named
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.manifest import Manifest
@@ -43,8 +44,9 @@ def _tell(desk: Desk, collection: Collection, manifest: Manifest, found: Collect
     }
     desk.show(
         body,
-        f"{found.rows:,} documents read, {found.set_aside.height:,} set aside; {collection.name} has {manifest.live:,} documents "
-        f"in {len(manifest.segments)} segments, {size / 1e6:,.1f} MB (manifest {manifest.number}){_aside(found)}",
+        f"{counted(found.rows, 'document')} read, {found.set_aside.height:,} set aside; {collection.name} has "
+        f"{counted(manifest.live, 'document')} "
+        f"in {counted(len(manifest.segments), 'segment')}, {size / 1e6:,.1f} MB (manifest {manifest.number}){_aside(found)}",
     )
     return 0
 
@@ -71,7 +73,8 @@ def delete(desk: Desk, ids: str, name: str) -> int:
     body = {"collection": collection.name, "manifest": after.number, "deleted": gone, "documents": after.live}
     missing = f"; {len(wanted) - gone:,} were not there" if gone < len(wanted) else ""
     desk.show(
-        body, f"{gone:,} documents deleted{missing}; {collection.name} has {after.live:,} (manifest {after.number})"
+        body,
+        f"{counted(gone, 'document')} deleted{missing}; {collection.name} has {after.live:,} (manifest {after.number})",
     )
     return 0
 
