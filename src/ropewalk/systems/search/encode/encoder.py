@@ -4,7 +4,7 @@ No text is padded: a batch holds texts of one length in tokens. Which texts shar
 `minilm` it has the same bits (on one kind of CPU and one version of onnxruntime), with any other model whatever that
 model's operators hold to.
 
-A text longer than the model reads is cut into windows. One of at most WHOLE tokens is known by its first window alone: an abstract
+A text longer than the model reads is cut into windows. One of at most WHOLE tokens is known by its first window alone: a short abstract
 says at its beginning what it is about. A longer one is the mean of its windows, each weighing its tokens; of more than
 MOST tokens, windows at even distances (docs/decisions/0033-encoder.md).
 """
@@ -22,7 +22,7 @@ from ropewalk.errors import DataError
 
 TOKENS = 512  # of a batch: more was not faster, fewer were slower
 LONGEST = 256  # tokens of a window, where nobody says otherwise
-WHOLE = 512  # tokens of a text up to which its first window stands for it
+WHOLE = 256  # tokens of a text up to which its first window stands for it
 MOST = 2_048  # tokens of a text that are read at most
 SLICE = 4096  # texts that are tokenised at a time
 CHARACTERS = 4_000_000  # of them at most, or one text: a token takes some 100 bytes until it is a number
