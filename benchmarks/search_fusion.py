@@ -2,8 +2,8 @@
 
     python benchmarks/search_fusion.py FOLDER ...            a row a collection: the table of docs/decisions/0030-fusion.md
     python benchmarks/search_fusion.py FOLDER ... --fit      then constants fitted on these, as methods/text/fusion.py holds them
-    python benchmarks/search_fusion.py FOLDER ... --whole 128    as if a text were known by its first window up to so many tokens only:
-                                                                 the columns of docs/decisions/0033-encoder.md (128: all means; 100000: none)
+    python benchmarks/search_fusion.py FOLDER ... --long mean    what the encoder knows of long texts: first or mean instead of auto, the
+                                                             columns of docs/decisions/0033-encoder.md
 
 A FOLDER holds docs.jsonl (or .gz), queries.tsv and qrels.txt as `ropewalk search evaluate` reads them, and collection.json where
 benchmarks/development.py made it: {language, group, kind}. Everything runs through the product: its analyzers, engine, encoder.
@@ -23,7 +23,6 @@ import one_thread  # noqa: F401  # isort: skip: threads are counted when librari
 
 import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +38,6 @@ from ropewalk.methods.text import fusion, ranking
 from ropewalk.store import open_store
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.commands.evaluate import LEGS, model_of
-from ropewalk.systems.search.encode import encoder, minilm
 from ropewalk.systems.search.evaluate import run
 from ropewalk.systems.search.learn import ranked
 from ropewalk.systems.search.measure import files
@@ -79,12 +77,12 @@ def folder_of(path: Path) -> Folder:
     return Folder(path, said.get("language", "en"), said.get("group", path.name), said.get("kind", "real"))
 
 
-def measure(folder: Folder, most: int) -> Measured:
+def measure(folder: Folder, most: int, long: str = "auto") -> Measured:
     """The product on one collection, asked at most so many of its queries."""
     labels, texts = files.read_labels(folder.path / "qrels.txt"), files.read_queries(folder.path / "queries.tsv")
     known = np.array([q for q in ranking.answerable(labels) if q in texts])
     some = np.random.default_rng(0).permutation(known)[:most].tolist()
-    spoken = {"language": folder.language, "languages": [folder.language]}
+    spoken = {"language": folder.language, "languages": [folder.language], "long_texts": long}
     with (
         api.desk("search", store=str(KEPT), small=True, settings={"docs": folder.docs, "fields": {}, **spoken}) as desk,
         tempfile.TemporaryDirectory() as place,
@@ -183,9 +181,8 @@ def main() -> None:
     arguments.add_argument("folders", nargs="+", type=Path)
     arguments.add_argument("--queries", type=int, default=250, help="of a collection, at most")
     arguments.add_argument("--fit", action="store_true")
-    arguments.add_argument("--whole", type=int, default=encoder.WHOLE, metavar="TOKENS")
+    arguments.add_argument("--long", choices=("auto", "first", "mean"), default="auto")
     given = arguments.parse_args()
-    encoder.WHOLE = sys.modules[minilm.__module__].WHOLE = given.whole  # the second is in the encoder's hash
     head = [
         "collection",
         "documents",
@@ -202,7 +199,7 @@ def main() -> None:
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
     found = []
     for path in given.folders:
-        found.append(measure(folder_of(path), given.queries))
+        found.append(measure(folder_of(path), given.queries, given.long))
         print(row(found[-1]), flush=True)
     print()
     summary(found)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.encode.encoder import SLICE
+from ropewalk.systems.search.encoders import TEXTS
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.layout import Field, Layout
 from ropewalk.systems.search.index.manifest import SegmentInfo
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ropewalk.store import Store
 
 SEGMENT = 50_000  # documents that are built at once: 77 MB of vectors on the way
-TEXTS = ("title", "text")
 MAIN = "text"  # holds the words of the other texts too
 BESIDE = 0.25  # weight of a text field beside it: what a word gives for standing in a title, say (docs/decisions/0034-title.md)
 OWN = ("id", "title", "text", "language", "source", "licence", "time", "origin")

@@ -60,6 +60,12 @@ class Config(Settings):
         "minilm: all-MiniLM-L6-v2 from its Python package; a folder with model.onnx and tokenizer.json; none: terms alone.",
         stage="train",
     )
+    long_texts: Literal["auto", "first", "mean"] = setting(
+        "auto",
+        "What the encoder knows of a text that is longer than it reads at once. first: its beginning; mean: all of it, up to 2,048 tokens; auto: mean "
+        "where more than half of the documents have over 256 tokens.",
+        stage="train",
+    )
     precision: Literal["int8", "fp32"] = setting(
         "int8",
         "Weights of the encoder: int8 costs half the time or less and loses nothing that was measured.",

@@ -6,22 +6,29 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ropewalk.errors import CorruptError
 from ropewalk.types import Job
 
+if TYPE_CHECKING:
+    import polars as pl
+
 # Languages of an encoder; of a folder's nothing is known, so it is believed to know all.
 KNOWS = {"minilm": frozenset({"en"})}
+WHOLE = "+whole"  # ends the name of one that reads long texts whole
+
+TEXTS = ("title", "text")  # what an encoder reads of a document
+LONG = 1_200  # bytes: some 256 tokens of English
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Which encoder: `minilm`, or the folder of another one; its precision; the hash that it had when the release was made."""
+    """Which encoder: `minilm`, or the folder of another one, with WHOLE behind it or not; its precision; the hash that it had when the release was made."""
 
     name: str
     precision: str
@@ -43,7 +50,7 @@ def parse(text: str | None) -> Named | None:
 
 def knows(text: str | None, language: str) -> bool:
     """Whether the encoder that a layout names, in whatever form, knows a language."""
-    name = (text or "").rsplit("/", 3)[0]
+    name = (text or "").rsplit("/", 3)[0].removesuffix(WHOLE)
     return name not in KNOWS or language in KNOWS[name]
 
 
@@ -51,17 +58,31 @@ def make(name: str, precision: str = "int8", cache: Path | None = None, threads:
     """The encoder of a name."""
     from ropewalk.systems.search.encode import from_folder, minilm
 
+    whole, name = name.endswith(WHOLE), name.removesuffix(WHOLE)
     if name == "minilm":
-        return minilm(precision=precision, cache=cache, threads=threads)  # type: ignore[arg-type]
-    return from_folder(name)
+        return minilm(precision=precision, cache=cache, threads=threads, whole=whole)  # type: ignore[arg-type]
+    return from_folder(name, whole=whole)
 
 
-def named(config: Any, job: Job) -> Named | None:
-    """The encoder that a configuration wants, made once to learn its hash."""
+def named(config: Any, job: Job, documents: pl.DataFrame) -> Named | None:
+    """The encoder that a configuration wants for documents like these, made once to learn its hash."""
     if config.encoder == "none":
         return None
-    made = make(config.encoder, config.precision, job.store.cache("encoders"))
-    return Named(config.encoder, config.precision, made.hash, made.dims)
+    whole = config.long_texts == "mean" or (config.long_texts == "auto" and long(documents))
+    name = config.encoder + WHOLE * whole
+    made = make(name, config.precision, job.store.cache("encoders"))
+    return Named(name, config.precision, made.hash, made.dims)
+
+
+def long(documents: pl.DataFrame) -> bool:
+    """Whether most documents are longer than an encoder reads at once. A collection has one rule: means of windows are nearer to
+    any query than first windows are, and in one ranking would come too early (docs/decisions/0033-encoder.md)."""
+    import polars as pl
+
+    sizes = [pl.col(name).str.len_bytes().fill_null(0) for name in TEXTS if name in documents.columns]
+    if not sizes or not documents.height:
+        return False
+    return float(documents.select(pl.sum_horizontal(sizes).median()).item()) > LONG
 
 
 def of_layout(encoder: Named | None) -> dict[str, Any]:

@@ -33,6 +33,8 @@ from ropewalk.systems.search.service import shown
 from ropewalk.types import Job
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from ropewalk.store import Store
 
 SAMPLE = 10_000  # documents from which the kinds of fields are read
@@ -104,8 +106,9 @@ def add(collection: Collection, docs: str | Sequence[str], config: Config, job: 
     place = job.folder / "added" / collection.name
     found = collect(docs, job, collect_settings(config), place=place)
     new = not collection.exists()
-    encoder = encoders.named(config, job) if new else encoders.parse(collection.layout().encoder)
-    layout = layout_like(found, config, encoder) if new else None
+    sample = found.documents.head(SAMPLE).collect() if new else None
+    encoder = encoders.parse(collection.layout().encoder) if sample is None else encoders.named(config, job, sample)
+    layout = None if sample is None else layout_like(sample, config, encoder)
     segments = build(collection, found.batches(), encoder, job, found.rows, layout)
     if layout is not None:
         collection.create(layout)
@@ -114,8 +117,7 @@ def add(collection: Collection, docs: str | Sequence[str], config: Config, job: 
     return done, found
 
 
-def layout_like(found: Collected, config: Config, encoder: encoders.Named | None) -> Any:
-    sample = found.documents.head(SAMPLE).collect()
+def layout_like(sample: pl.DataFrame, config: Config, encoder: encoders.Named | None) -> Any:
     return layout_of(sample, config.fields, config.weights, **config.spoken, **encoders.of_layout(encoder))
 
 

@@ -29,8 +29,8 @@ from ropewalk.types import Dataset, Job, Model
 def train(config: Config, dataset: Dataset, job: Job, start: Model | None) -> Search:
     """Build the collection, unless it is there, and a model that reads it."""
     base = _network_base() if config.reader == "network" and "questions" in dataset.tables else None
-    encoder = encoders.named(config, job)
     documents = dataset.table("documents").collect()
+    encoder = encoders.named(config, job, documents)
     layout = layout_of(documents, config.fields, config.weights, **config.spoken, **encoders.of_layout(encoder))
     collection = Collection(job.store, f"{config.collection}-{_mark(dataset.hash, layout)}")
     collection.create(layout, trained=True)

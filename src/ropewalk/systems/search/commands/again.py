@@ -57,13 +57,13 @@ def reindex(desk: Desk, name: str, dry_run: bool, rollback: bool, least: float) 
 
 def _layout(desk: Desk, collection: Collection) -> tuple[Layout, encoders.Named | None]:
     """What the configuration makes of the collection's documents now."""
-    encoder = encoders.named(desk.config, desk.job)
     import polars as pl
 
     manifest = collection.manifest()
     with again.held(collection, manifest) as snapshot:
         rows = np.flatnonzero(snapshot.alive)[:10_000]
         sample = pl.DataFrame(snapshot.documents(rows), infer_schema_length=None)
+    encoder = encoders.named(desk.config, desk.job, sample)
     layout = layout_of(
         sample, desk.config.fields, desk.config.weights, **desk.config.spoken, **encoders.of_layout(encoder)
     )

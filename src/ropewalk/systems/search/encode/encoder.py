@@ -4,9 +4,9 @@ No text is padded: a batch holds texts of one length in tokens. Which texts shar
 `minilm` it has the same bits (on one kind of CPU and one version of onnxruntime), with any other model whatever that
 model's operators hold to.
 
-A text longer than the model reads is cut into windows. One of at most WHOLE tokens is known by its first window alone: a short abstract
-says at its beginning what it is about. A longer one is the mean of its windows, each weighing its tokens; of more than
-MOST tokens, windows at even distances (docs/decisions/0033-encoder.md).
+A text longer than the model reads is cut into windows, and known by the first. An encoder that reads texts `whole` knows one of more than
+WHOLE tokens by the mean of its windows, each weighing its tokens; of more than MOST tokens, windows at even distances
+(docs/decisions/0033-encoder.md).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ropewalk.errors import DataError
 
 TOKENS = 512  # of a batch: more was not faster, fewer were slower
 LONGEST = 256  # tokens of a window, where nobody says otherwise
-WHOLE = 256  # tokens of a text up to which its first window stands for it
+WHOLE = 256  # tokens of a text up to which its first window stands for it: it says at its beginning what it is about
 MOST = 2_048  # tokens of a text that are read at most
 SLICE = 4096  # texts that are tokenised at a time
 CHARACTERS = 4_000_000  # of them at most, or one text: a token takes some 100 bytes until it is a number
@@ -107,9 +107,9 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
 
 
-def tokeniser(path: Path, longest: int = LONGEST) -> Tokenise:
-    """The windows of texts by a tokenizer.json, each of `longest` tokens at most; on one thread unless TOKENIZERS_PARALLELISM says
-    otherwise."""
+def tokeniser(path: Path, longest: int = LONGEST, whole: bool = False) -> Tokenise:
+    """The windows of texts by a tokenizer.json, each of `longest` tokens at most: the first, or if `whole` those that are read of a
+    long text. On one thread unless TOKENIZERS_PARALLELISM says otherwise."""
     from tokenizers import Tokenizer
 
     try:
@@ -120,16 +120,15 @@ def tokeniser(path: Path, longest: int = LONGEST) -> Tokenise:
     made.enable_truncation(longest)
 
     def tokenise(texts: Sequence[str]) -> list[list[list[int]]]:
-        whole = [text.encode("utf-8", "replace").decode() for text in texts]  # a lone surrogate has no bytes
-        return [
-            [window.ids for window in _read([one, *one.overflowing], longest)] for one in made.encode_batch_fast(whole)
-        ]
+        clean = [text.encode("utf-8", "replace").decode() for text in texts]  # a lone surrogate has no bytes
+        return [[window.ids for window in _read(one, longest, whole)] for one in made.encode_batch_fast(clean)]
 
     return tokenise
 
 
-def _read(windows: Sequence[Any], longest: int) -> Sequence[Any]:
+def _read(first: Any, longest: int, whole: bool) -> Sequence[Any]:
     """Those of a text's windows that are read."""
+    windows = [first, *first.overflowing] if whole else [first]
     if len(windows) * longest <= WHOLE:
         return windows[:1]
     most = max(1, MOST // longest)

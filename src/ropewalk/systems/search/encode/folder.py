@@ -26,8 +26,9 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 POOLED, TOKENS = "sentence_embedding", "last_hidden_state"
 
 
-def from_folder(path: str | Path, threads: int = 1, longest: int = LONGEST) -> Encoder:
-    """The encoder of a folder as exported for sentence-transformers; vectors get the length 1."""
+def from_folder(path: str | Path, threads: int = 1, longest: int = LONGEST, whole: bool = False) -> Encoder:
+    """The encoder of a folder as exported for sentence-transformers; vectors get the length 1. `whole`: long texts are the mean of
+    their windows of `longest` tokens."""
     place = Path(path)
     for name in ("model.onnx", "tokenizer.json"):
         if not (place / name).is_file():
@@ -36,7 +37,7 @@ def from_folder(path: str | Path, threads: int = 1, longest: int = LONGEST) -> E
                 name,
                 hint=f"An encoder's folder holds model.onnx and tokenizer.json; it was looked for in {place}.",
             )
-    digest = hashlib.sha256(f"{longest} {WHOLE} {MOST}".encode())
+    digest = hashlib.sha256(f"{longest} {WHOLE} {MOST}".encode() if whole else str(longest).encode())
     for file in sorted(p for p in place.iterdir() if p.name.startswith("model.onnx") or p.name == "tokenizer.json"):
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     try:
@@ -46,7 +47,7 @@ def from_folder(path: str | Path, threads: int = 1, longest: int = LONGEST) -> E
         raise DataError([f"{place / 'model.onnx'}: onnxruntime can not read it: {told}"]) from None
     run = _run(running, place)
     dims = run(np.ones((1, 2), np.int64)).shape[1]
-    return encoder(digest.hexdigest(), dims, tokeniser(place / "tokenizer.json", longest), run)
+    return encoder(digest.hexdigest(), dims, tokeniser(place / "tokenizer.json", longest, whole), run)
 
 
 def _run(running: Any, place: Path) -> Run:

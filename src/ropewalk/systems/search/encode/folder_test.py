@@ -52,17 +52,23 @@ def test_a_folder_replaces_the_encoder_whatever_of_the_usual_it_takes_and_gives(
 def test_the_hash_follows_model_and_length(tmp_path):
     first = from_folder(made(tmp_path)).hash
     assert from_folder(tmp_path).hash == first
-    assert from_folder(tmp_path, longest=8).hash != first
+    assert len({from_folder(tmp_path, **more).hash for more in ({"longest": 8}, {"whole": True}, {})} - {first}) == 2
     assert from_folder(made(tmp_path, ("input_ids",))).hash != first
 
 
-def test_the_first_window_stands_for_a_text_that_is_not_long(tmp_path):
-    encoder = from_folder(made(tmp_path), longest=2)
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_first_window_stands_for_a_text_that_is_not_long(tmp_path, whole):
+    encoder = from_folder(made(tmp_path), longest=2, whole=whole)
     assert np.abs(encoder.encode(["red shoes laptop blue"])[0] - expected("red shoes")).max() < 1e-6
 
 
-def test_a_long_text_is_the_mean_of_its_windows_by_their_tokens_alone_and_in_company(tmp_path):
+def test_the_first_window_stands_for_every_text_unless_it_is_read_whole(tmp_path):
     encoder = from_folder(made(tmp_path), longest=200)
+    assert np.abs(encoder.encode(["red " * 200 + "blue " * 900])[0] - expected("red")).max() < 1e-6
+
+
+def test_a_long_text_is_the_mean_of_its_windows_by_their_tokens_alone_and_in_company(tmp_path):
+    encoder = from_folder(made(tmp_path), longest=200, whole=True)
     parts = ["red " * 200, "blue shoes " * 100, "laptop " * 130]
     mean = np.average([expected(part) for part in parts], axis=0, weights=[200, 200, 130])
     long, short = "".join(parts), "red shoes"
@@ -79,7 +85,7 @@ def test_of_a_very_long_text_windows_at_even_distances_are_read(tmp_path):
         (500, ["red", "blue", "shoes", "laptop"]),
     ):  # 2,048 tokens at most
         mean = np.mean([expected(word) for word in words], axis=0)
-        found = from_folder(tmp_path, longest=longest).encode([text])[0]
+        found = from_folder(tmp_path, longest=longest, whole=True).encode([text])[0]
         assert np.abs(found - mean / np.linalg.norm(mean)).max() < 1e-5
 
 

@@ -31,9 +31,10 @@ def minilm(
     threads: int = 1,
     cache: str | Path | None = None,
     longest: int = LONGEST,
+    whole: bool = False,
 ) -> Encoder:
     """The encoder. `folder`: of the weights, else the installed package's; `cache`: a local folder that keeps the built graph;
-    `longest`: tokens of a window.
+    `longest`: tokens of a window; `whole`: long texts are the mean of their windows.
 
     Raises MissingError with the command that installs the weights, DataError when they can not be read.
     """
@@ -43,15 +44,19 @@ def minilm(
     for name in FILES:
         if not (place / name).is_file():
             raise MissingError("file", name, hint=f"It was looked for in {place}. The weights come with: {INSTALL}")
-    hash, signed = _hash(place, precision, longest), precision == "fp32" or adds_exactly()
-    kept = Path(cache) / f"{hash}{'' if signed else '-unsigned'}.onnx" if cache is not None else None
+    hash, signed = _hash(place, precision, longest, whole), precision == "fp32" or adds_exactly()
+    kept = (
+        Path(cache) / f"{_hash(place, precision, longest, False)}{'' if signed else '-unsigned'}.onnx"
+        if cache is not None
+        else None
+    )
     model = _kept(kept, place, precision, signed) if kept else built(place, precision, signed)
     running = session(model, threads, ready=True)
 
     def run(ids: np.ndarray) -> np.ndarray:
         return pooled(running.run(None, {"input_ids": ids})[0])
 
-    return encoder(hash, running.get_outputs()[0].shape[-1], tokeniser(place / "tokenizer.json", longest), run)
+    return encoder(hash, running.get_outputs()[0].shape[-1], tokeniser(place / "tokenizer.json", longest, whole), run)
 
 
 def weights_folder() -> Path:
@@ -61,8 +66,9 @@ def weights_folder() -> Path:
     return Path(found.submodule_search_locations[0]) / "model"
 
 
-def _hash(place: Path, precision: str, longest: int) -> str:
-    digest = hashlib.sha256(f"{graph.VERSION} {precision} {longest} {WHOLE} {MOST}".encode())
+def _hash(place: Path, precision: str, longest: int, whole: bool) -> str:
+    read = f" {WHOLE} {MOST}" if whole else ""
+    digest = hashlib.sha256(f"{graph.VERSION} {precision} {longest}{read}".encode())
     for name in FILES:
         with open(place / name, "rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
