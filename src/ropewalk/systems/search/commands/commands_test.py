@@ -99,7 +99,7 @@ def _interrupted(*given):
 def test_what_an_indexing_encoded_is_kept_in_the_store_also_in_the_first_one(tmp_path, monkeypatch, capsys):
     """The job of a command has a store of its own while there is none yet."""
     kept = []
-    monkeypatch.setattr(build.encoders, "named", lambda config, job: build.encoders.Named("toy", "fp32", "00", 2))
+    monkeypatch.setattr(build.encoders, "named", lambda *_: build.encoders.Named("toy", "fp32", "00", 2))
     monkeypatch.setattr(build, "encoded", lambda named, rows, store: kept.append(store.url) or [[1.0, 0.0]] * len(rows))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs.jsonl").write_text(json.dumps(DOCUMENTS[0]))
