@@ -15,7 +15,7 @@ import pytest
 
 from ropewalk import api, catalogue
 from ropewalk.config import Source, setting
-from ropewalk.errors import GateError, MissingError, StoreError
+from ropewalk.errors import GateError, MissingError, StoreError, VersionError
 from ropewalk.lifecycle import lane as lanes
 from ropewalk.store import open_store
 from ropewalk.types import Report, Snapshot
@@ -234,6 +234,23 @@ def test_a_refused_model_leaves_the_live_release_alone():
     bad = api.live(COIN, settings={"heads": 0.5}, out="out")
     assert bad.release.id == good.release.id
     assert bad.verdict.endswith("v1 stays live.")
+
+
+@pytest.mark.parametrize(("heads", "choice"), [(0.9, "model"), (0.5, "baseline")])
+def test_a_live_release_that_this_version_cannot_run_is_replaced(heads, choice):
+    def load(folder):
+        model = coin.load(folder)
+        if 0.55 < model.p < 0.8:
+            raise VersionError("the coin was bent by another version. Bend it again.")
+        return model
+
+    load.__module__ = coin.load.__module__
+    old = api.live(COIN, out="out")
+    system = dataclasses.replace(coin, load=load)
+    new = api.live(system, settings={"heads": heads}, out="out")
+    assert (old.release.version, new.release.version, new.release.stage, new.release.choice) == (1, 2, "live", choice)
+    again = api.live(system, settings={"heads": heads}, out="out")
+    assert (again.release.id, again.verdict) == (new.release.id, new.verdict)
 
 
 def test_without_a_baseline_nothing_is_registered():

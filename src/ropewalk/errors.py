@@ -7,7 +7,8 @@ RopewalkError               anything a person can mend; the shell prints the sen
 ├── MissingError            a record, blob, system or extra is not there
 ├── StoreError              the storage answered wrongly, is full or is gone
 │   ├── CorruptError        bytes do not have the hash that they are named by
-│   └── ConflictError       somebody else was faster: a conditional write lost
+│   ├── ConflictError       somebody else was faster: a conditional write lost
+│   └── VersionError        what is kept was made by another version than can run it now
 ├── StageError              a stage of a system failed: which, on what, and how to see more
 └── GateError               a release was refused, and why
 """
@@ -105,6 +106,10 @@ class CorruptError(StoreError):
 
 class ConflictError(StoreError):
     """A conditional write found that somebody else had written first."""
+
+
+class VersionError(StoreError):
+    """What is kept was made by another version of ropewalk, or of what it runs, and this one cannot run it."""
 
 
 class StageError(RopewalkError):

@@ -71,7 +71,8 @@ def live(system: System[Any], config: Any, lane: Lane, *, out: str | Path | None
 def release_of(system: System[Any], config: Any, run: Run, lane: Lane) -> tuple[Release | None, str]:
     """The release that serves after this run, and the gate's sentence.
 
-    The model, if it passed; if not, what is live already; if nothing is, the baseline that the model brought along.
+    The model, if it passed; if not, what is live already; if nothing is, or nothing that this version of ropewalk can run, the baseline
+    that the model brought along.
     What was decided about this report in an earlier life stands: the same life twice says the same.
     """
     live_now = releases.current(system, lane, "live")
@@ -87,10 +88,11 @@ def release_of(system: System[Any], config: Any, run: Run, lane: Lane) -> tuple[
     if judged.passed:
         releases.register(system, run, lane, config=config)
         return releases.promote(system, lane), judged.sentence
-    if live_now is not None:
+    compared = len(judged.against) != 1 or (live_now is not None and live_now.model == run.model)
+    if live_now is not None and compared:
         return live_now, f"{judged.sentence} v{live_now.version} stays live."
     if run.baseline_model is None:
-        return None, judged.sentence
+        return live_now, judged.sentence
     releases.register(system, run, lane, choice="baseline", config=config)
     released = releases.promote(system, lane)
     return released, _instead(report, released)

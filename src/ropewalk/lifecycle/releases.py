@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ropewalk.errors import GateError, MissingError
+from ropewalk.errors import GateError, MissingError, VersionError
 from ropewalk.lifecycle import records
 from ropewalk.lifecycle.lane import STATE, Lane, digest
 from ropewalk.lifecycle.stages import config_of, evaluate_record, lost, model_blobs
@@ -16,14 +16,20 @@ from ropewalk.types import Release, Run, System
 
 def judge(system: System[Any], config: Any, run: Run, lane: Lane) -> tuple[Record, Verdict]:
     """The run's report and the gate's verdict on it: against the baseline, and against the live release, both on the
-    same dataset."""
+    same dataset. A live release that this version cannot run any more says nothing."""
     report_record, data_record = report_of(system, config, run, lane)
     report = records.report(lane.store, report_record)
     live = current(system, lane, "live")
     live_report = None
     if live is not None and live.model != run.model:
         dataset = records.dataset(lane.store, data_record)
-        live_report = records.report(lane.store, evaluate_record(system, config, live.model, dataset, lane, live.run))
+        try:
+            measured = evaluate_record(system, config, live.model, dataset, lane, live.run)
+            live_report = records.report(lane.store, measured)
+        except (
+            VersionError
+        ) as error:  # nobody could serve it either: it must not keep what can be served from going live
+            lane.console.say(f"v{live.version}, which is live, cannot be measured beside it: {error}")
     return report_record, decide(report, live_report, seed=lane.seed)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ropewalk.errors import CorruptError
+from ropewalk.errors import VersionError
 from ropewalk.types import Job
 
 if TYPE_CHECKING:
@@ -91,10 +91,14 @@ def of_layout(encoder: Named | None) -> dict[str, Any]:
 
 
 def of(wanted: Named, store: Any) -> Any:
-    """The encoder that was named. CorruptError when its weights are others than they were then."""
+    """The encoder that was named. VersionError when its weights, or the way they are run, are others than they were then."""
     made = make(wanted.name, wanted.precision, store.cache("encoders") if store is not None else None)
     if made.hash != wanted.hash:
-        raise CorruptError(f"encoder {wanted.hash[:16]}", wanted.name, made.hash)
+        raise VersionError(
+            f"the encoder {wanted.name} in {wanted.precision} has changed since this was made with it ({wanted.hash[:16]} then, "
+            f"{made.hash[:16]} now): the vectors do not fit. Install the version of then, or make them anew: ropewalk search reindex "
+            "for a collection, ropewalk live search for a release."
+        )
     return made
 
 

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from ropewalk.errors import CorruptError
+from ropewalk.errors import VersionError
 from ropewalk.store import open_store
 from ropewalk.systems.search import encoders
 from ropewalk.systems.search.config import Config
@@ -35,7 +35,7 @@ def test_an_encoder_that_reads_long_texts_whole_is_another_one_and_found_again(t
         again = encoders.parse(str(named))
         assert (again, encoders.of(again, store).hash) == (named, named.hash)
         other = encoders.Named(str(tmp_path) + WHOLE * (not whole), named.precision, named.hash, named.dims)
-        with pytest.raises(CorruptError):
+        with pytest.raises(VersionError):
             encoders.of(other, store)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from ropewalk.errors import DataError, StoreError
+from ropewalk.errors import DataError, VersionError
 
 Kind = Literal["text", "keyword", "int", "float", "date", "bool"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -140,11 +140,11 @@ def analyzers(layout: Layout) -> dict[str, str]:
 
 
 def check_analyzers(layout: Layout, written: Mapping[str, str], collection: str) -> None:
-    """StoreError when the words of a collection were made by other analyzers than this program has."""
+    """VersionError when the words of a collection were made by other analyzers than this program has."""
     now = analyzers(layout)
     for language, name in written.items():
         if now.get(language) != name:
-            raise StoreError(
+            raise VersionError(
                 f"the collection {collection!r} was written with the analyzer {name!r} for {language!r}, and this version of "
                 f"ropewalk has {now.get(language)!r}: words would not be found. Rebuild it: ropewalk search reindex {collection}."
             )

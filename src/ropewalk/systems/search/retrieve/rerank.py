@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ropewalk.errors import DataError
+from ropewalk.errors import DataError, VersionError
 from ropewalk.methods.text.fusion import Candidates, Leg, ordered
 
 TOP = 50  # documents of the fused ranking that are ranked again
@@ -65,8 +65,8 @@ def from_text(text: str) -> Reranker:
     """What `to_text` wrote."""
     kept = json.loads(text)
     if tuple(kept["features"]) != FEATURES:
-        raise DataError(
-            ["the reranker was trained on other features than this version computes; train the search again"]
+        raise VersionError(
+            "the reranker was trained on other features than this version of ropewalk computes; train again: ropewalk live search"
         )
     return Reranker(tuple(kept["models"]), float(kept["blend"]))
 

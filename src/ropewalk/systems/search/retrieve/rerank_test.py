@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ropewalk.errors import DataError
+from ropewalk.errors import DataError, VersionError
 from ropewalk.methods.text.fusion import Candidates, Leg
 from ropewalk.systems.search.retrieve import rerank
 
@@ -106,5 +106,5 @@ def test_features_and_labels_that_do_not_fit_are_refused_with_their_shapes() -> 
     x, labels, groups = made(20, 1, useful=True)
     with pytest.raises(DataError, match="groups that add up to N"):
         rerank.train(x, labels, groups[:-1], seed=0)
-    with pytest.raises(DataError, match="train the search again"):
+    with pytest.raises(VersionError, match="train again"):
         rerank.from_text('{"features": ["old"], "blend": 1, "models": []}')
