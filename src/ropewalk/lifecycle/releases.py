@@ -26,9 +26,8 @@ def judge(system: System[Any], config: Any, run: Run, lane: Lane) -> tuple[Recor
         try:
             measured = evaluate_record(system, config, live.model, dataset, lane, live.run)
             live_report = records.report(lane.store, measured)
-        except (
-            VersionError
-        ) as error:  # nobody could serve it either: it must not keep what can be served from going live
+        except VersionError as error:
+            # Nobody could serve it either: it must not keep what can be served from going live.
             lane.console.say(f"v{live.version}, which is live, cannot be measured beside it: {error}")
     return report_record, decide(report, live_report, seed=lane.seed)
 

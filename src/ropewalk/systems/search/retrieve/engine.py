@@ -92,7 +92,7 @@ class Engine:
         """The hits of a query; of an empty one all documents, in the order of their rows. `vector`: its encoding, where a caller has
         it already."""
         clauses = words.parse(wanted.query, self.texts)
-        understood = terms.understand(clauses, vocabulary(self.snapshot, self.synonyms, wanted.language), wanted.typos)
+        understood = terms.understand(clauses, self._known(wanted), wanted.typos)
         query = understood.query
         if not wanted.query.strip():
             wanted, query = replace(wanted, legs="terms"), Query.all_query()
@@ -104,6 +104,15 @@ class Engine:
         legs = {"terms": ranked.terms, "dense": ranked.dense}
         k = wanted.k
         return Found(hits.rows[:k], hits.scores[:k], total, facets, corrected, understood.terms, legs)
+
+    def _known(self, wanted: Wanted) -> terms.Vocabulary:
+        """The words of the collection. Whether a phrase stands somewhere is asked of what the filter leaves: nobody is to learn it of
+        documents that are not for them."""
+        known = vocabulary(self.snapshot, self.synonyms, wanted.language)
+        if (where := wanted.where) is None:
+            return known
+        schema = self.snapshot.index.schema
+        return replace(known, holds=lambda query: known.holds(filtered.within(query, where, schema, self.kinds)))
 
     def ranked(
         self, wanted: Wanted, clauses: tuple[words.Clause, ...], query: Any | None, vector: np.ndarray | None = None

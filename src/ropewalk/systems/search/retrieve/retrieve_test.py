@@ -335,6 +335,13 @@ def test_no_query_widens_what_a_caller_may_see(asked, query, body):
     assert not [s for s in suggest(asked, "sec", wanted) if "secret" in s]
 
 
+@pytest.mark.parametrize("phrase", ["secret plan", "plan secret"])
+def test_a_caller_does_not_learn_whether_others_have_a_phrase(asked, phrase):
+    mine = callers.bound(BOUND, "token of a", asked.kinds)
+    found = asked.search(Wanted(f'"{phrase}" shoes', legs="terms", where=mine))
+    assert (found.corrected, set(asked.snapshot.ids(found.rows))) == (f"{phrase} shoes", {"1", "2"})
+
+
 def test_a_bound_collection_shows_nothing_to_who_is_not_named(asked):
     assert callers.bound(None, "", asked.kinds) is None
     for token in ("", "another"):
