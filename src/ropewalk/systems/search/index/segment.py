@@ -124,24 +124,20 @@ def _texts_of(layout: Layout) -> Callable[[Mapping[str, Any], dict[str, Any]], i
     from ropewalk.methods.text.analysis import prepare
 
     by_language = {lang: [(f.name, layout.text_field(f.name, lang)) for f in layout.texts] for lang in layout.languages}
-    own = by_language[layout.language]
     main = layout.main if len(layout.texts) > 1 else ""
 
     def put(document: Mapping[str, Any], row: dict[str, Any]) -> int:
         total, language = 0, document.get("language")
-        known = isinstance(language, str) and language in by_language
-        read = language if known else layout.language
-        texts: list[str] = []
-        for name, field in by_language[language] if known else own:  # type: ignore[index]
+        read = language if isinstance(language, str) and language in by_language else layout.language
+        for name, field in by_language[read]:
             value = document.get(name)
             if value is None:
                 continue
             if not isinstance(value, str) or (size := _size(value)) is None:
                 raise ValueError(f"{name!r}: {_short(value)} is no text in Unicode")
-            row[field] = prepare(value, read)  # type: ignore[arg-type]
-            texts.append(row[field])
+            row[field] = prepare(value, read)
             total += size
-        if main and texts:
+        if main and (texts := [row[field] for _, field in by_language[read] if field in row]):
             row[layout.text_field(main, read)] = texts
         return total
 
