@@ -23,6 +23,7 @@ import one_thread  # noqa: F401  # isort: skip: threads are counted when librari
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ import numpy as np
 import fusion_fit
 from fusion_fit import Seen
 from ropewalk import api
+from ropewalk.errors import RopewalkError
 from ropewalk.methods.stats import paired
 from ropewalk.methods.text import fusion, ranking
 from ropewalk.store import open_store
@@ -46,6 +48,7 @@ from ropewalk.systems.search.retrieve.fused import asked, by_reciprocal_rank
 
 KEPT = Path("out", "search", "fusion")
 LOSS, ENOUGH = 0.01, 50  # of nDCG@10; queries from which on a collection counts
+HEAD = ("collection", "documents", "queries", "BM25", "dense", "RRF 60", "ours", "ours - better leg", "loss", "needed", "ours - RRF")  # fmt: skip
 KINDS = {"real": "real collections", "keywords": "asked by keywords", "words": "known items by random words"}
 
 
@@ -58,7 +61,8 @@ class Folder:
 
     @property
     def docs(self) -> str:
-        return str(next(p for name in ("docs.jsonl", "docs.jsonl.gz") if (p := self.path / name).exists()))
+        packed = self.path / "docs.jsonl.gz"
+        return str(packed if packed.exists() else self.path / "docs.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,15 @@ class Measured:
     documents: int
     ndcg: Mapping[str, np.ndarray]
     seen: Sequence[Seen]
+
+    @property
+    def better(self) -> np.ndarray:
+        """nDCG@10 [Q] of the leg that is better on average."""
+        return max((self.ndcg["bm25"], self.ndcg["dense"]), key=lambda leg: float(leg.mean()))
+
+    @property
+    def loss(self) -> paired.Comparison:
+        return paired.compare(self.ndcg["fused"], self.better)
 
 
 def folder_of(path: Path) -> Folder:
@@ -111,13 +124,11 @@ def seen(engine: Engine, text: str, labels: Mapping[str, int]) -> Seen | None:
 
 
 def row(one: Measured) -> str:
-    ndcg = one.ndcg
-    better = max(("bm25", "dense"), key=lambda leg: float(ndcg[leg].mean()))
-    loss, rrf = paired.compare(ndcg["fused"], ndcg[better]), paired.compare(ndcg["fused"], ndcg["rrf"])
+    ndcg, loss, rrf = one.ndcg, one.loss, paired.compare(one.ndcg["fused"], one.ndcg["rrf"])
     legs = " | ".join(f"{ndcg[name].mean():.3f}" for name in ("bm25", "dense", "rrf", "fused"))
     return (
         f"| {one.folder.path.name} | {one.documents:,} | {len(ndcg['fused'])} | {legs} | {loss.difference:+.3f} | {loss.loss_bound:+.3f} "
-        f"| {needed(ndcg['fused'] - ndcg[better]):+.3f} | {rrf.difference:+.3f} [{rrf.low:+.3f}, {rrf.high:+.3f}] |"
+        f"| {needed(ndcg['fused'] - one.better):+.3f} | {rrf.difference:+.3f} [{rrf.low:+.3f}, {rrf.high:+.3f}] |"
     )
 
 
@@ -134,16 +145,11 @@ def summary(collections: Sequence[Measured]) -> None:
         if not mine:
             continue
         means = {leg: np.mean([one.ndcg[leg].mean() for one in mine]) for leg in ("bm25", "dense", "rrf", "fused")}
-        missed = [one.folder.path.name for one in mine if bound(one) > LOSS]
+        missed = [one.folder.path.name for one in mine if one.loss.loss_bound > LOSS]
         told = ", ".join(f"{leg} {mean:.4f}" for leg, mean in means.items())
         print(
             f"{name}, {ENOUGH} queries or more: {told}; bound of {LOSS} missed by {len(missed)} of {len(mine)} {missed}"
         )
-
-
-def bound(one: Measured) -> float:
-    better = max(("bm25", "dense"), key=lambda leg: float(one.ndcg[leg].mean()))
-    return paired.compare(one.ndcg["fused"], one.ndcg[better]).loss_bound
 
 
 def weights(collections: Sequence[Measured]) -> list[float]:
@@ -183,23 +189,13 @@ def main() -> None:
     arguments.add_argument("--fit", action="store_true")
     arguments.add_argument("--long", choices=("auto", "first", "mean"), default="auto")
     given = arguments.parse_args()
-    head = [
-        "collection",
-        "documents",
-        "queries",
-        "BM25",
-        "dense",
-        "RRF 60",
-        "ours",
-        "ours - better leg",
-        "loss",
-        "needed",
-        "ours - RRF",
-    ]
-    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
+    print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}", flush=True)
     found = []
     for path in given.folders:
-        found.append(measure(folder_of(path), given.queries, given.long))
+        try:
+            found.append(measure(folder_of(path), given.queries, given.long))
+        except (RopewalkError, OSError) as error:
+            sys.exit(str(error))
         print(row(found[-1]), flush=True)
     print()
     summary(found)

@@ -28,7 +28,8 @@ Encode = Callable[[Sequence[str]], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Which encoder: `minilm`, or the folder of another one, with WHOLE behind it or not; its precision; the hash that it had when the release was made."""
+    """Which encoder: `minilm`, or the folder of another one, with WHOLE behind it or not; its precision; the hash that it had when
+    the release was made."""
 
     name: str
     precision: str
