@@ -13,6 +13,7 @@ import tantivy
 
 from ropewalk.errors import DataError, MissingError, StoreError
 from ropewalk.methods.text.vectors import restore
+from ropewalk.systems.search.index import segment
 from ropewalk.systems.search.index import snapshot as opening
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.layout import Field, Layout, register
@@ -326,6 +327,20 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
     assert built[0].path.read_bytes() == built[1].path.read_bytes()
     assert built[0].hash == built[1].hash
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".pack", ".pack"]
+
+
+def test_more_documents_than_tantivys_queue_takes_are_the_same_segment_however_long_we_wait_for_room(
+    place, monkeypatch
+):
+    layout = Layout((Field("text", "text"),), stored=False)
+    documents = [{"id": f"p{i}", "text": f"hemp number{i} " * 5} for i in range(12_000)]
+    built = []
+    for waited, pause in ((9e9, 0), (-1.0, 0.0005)):  # never, after every look
+        monkeypatch.setattr(segment, "WAITED", waited)
+        monkeypatch.setattr(segment, "PAUSE", pause)
+        built.append(build_segment(layout, documents, None, place))
+    assert built[0].hash == built[1].hash
+    assert built[0].documents == 12_000
 
 
 def test_what_breaks_the_layout_is_told_with_document_field_and_value(shop):
