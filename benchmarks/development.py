@@ -8,7 +8,8 @@ and what to clone is printed. XQuAD is read from ROPEWALK_SHARED_DATA. OUT/NAME 
 and source. Without names all are made, in about 20 CPU-seconds.
 
 Kinds: real; keywords (kw_NAME: the one to three words of each query whose vectors are nearest to the query's); words (words_NAME:
-a document is known, and is sought by some of its words). What is drawn is drawn by names: the same on each machine.
+a document is known, and is sought by some of its words); typos (typos_NAME: a word of each query is mistyped). What is drawn is
+drawn by names: the same on each machine.
 """
 
 from __future__ import annotations

@@ -94,15 +94,45 @@ def typos(base: Found, rnd: random.Random) -> Found:
     return Found(base.documents, queries, base.labels)
 
 
+def mistyped(base: Found, rnd: random.Random) -> Found:
+    """In one word of five letters and more a letter is missing, there twice, another one, or changes places with the next."""
+
+    def wrong(said: str) -> str:
+        words = said.split()
+        long = [i for i, word in enumerate(words) if len(word) >= 5 and word.isalpha()]
+        if long:
+            i = rnd.choice(long)
+            word, at, other = words[i], rnd.randrange(1, len(words[i]) - 1), rnd.choice("abcdefghijklmnopqrstuvwxyz")
+            head, here, after, tail = word[:at], word[at], word[at + 1], word[at + 2 :]
+            words[i] = head + rnd.choice((after, here + here + after, other + after, after + here)) + tail
+        return " ".join(words)
+
+    return Found(base.documents, [(number, wrong(said)) for number, said in base.queries], base.labels)
+
+
 KEYWORDS = (
     "cacm", "cisi", "cranfield", "med", "time", "lisa", "scifact", "trecqa", "wikiqa", "liveqa", "climatefever", "covidfaq",
     "banking77", "pubmedqa", "xquad_en", "mqp", "perspectrum",
 )  # fmt: skip
 WORDS = ("cranfield", "cisi", "cacm", "pubmedqa", "wikiqa", "perspectrum", "scifact", "liveqa", "climatefever", "banking77")  # fmt: skip
+TYPOS = (
+    "banking77",
+    "cacm",
+    "climatefever",
+    "covidfaq",
+    "cranfield",
+    "mqp",
+    "perspectrum",
+    "rqe",
+    "scifact",
+    "trecqa",
+    "wikiqa",
+)
 VARIANTS = {
     "lisa_words": Variant(five_words, "lisa", "words", "lisa_words"),
     "cran_titles": Variant(titles, "cranfield", "real", "cran_titles"),
     "sick_typos": Variant(typos, "sick", "real", "sick_typos"),
     **{f"kw_{base}": Variant(keywords, base, "keywords", base) for base in KEYWORDS},
     **{f"words_{base}": Variant(known_items, base, "words", f"rw{base}") for base in WORDS},
+    **{f"typos_{base}": Variant(mistyped, base, "typos", f"ty{base}") for base in TYPOS},
 }

@@ -29,10 +29,8 @@ from ropewalk.store import open_store
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.layout import Field, Layout
 from ropewalk.systems.search.index.upkeep import merge
-from ropewalk.systems.search.retrieve import terms, words
 from ropewalk.systems.search.retrieve.engine import Engine, Leg, Ranked, Wanted
 from ropewalk.systems.search.retrieve.fused import fuse
-from ropewalk.systems.search.retrieve.vocabulary import vocabulary
 from rows import tell
 
 TOPICS, OWN, WORDS, VOCABULARY, DIMS, QUERIES = 20_000, 30, 80, 200_000, 384, 200
@@ -202,9 +200,7 @@ def products(engine: Engine, queries: np.ndarray) -> float:
 
 def legs_of(engine: Engine, text: str, vector: np.ndarray) -> Ranked:
     """What is fused for a query."""
-    clauses = words.parse(text, engine.texts)
-    query = terms.understand(clauses, vocabulary(engine.snapshot, engine.synonyms)).query
-    return engine.ranked(Wanted(text, 100, count=False), clauses, query, vector)
+    return engine.ranked(Wanted(text, 100, count=False), vector)
 
 
 def rng_topics(topics: np.ndarray) -> np.ndarray:

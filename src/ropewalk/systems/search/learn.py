@@ -11,10 +11,9 @@ import numpy as np
 
 from ropewalk.methods.text import fusion, ranking
 from ropewalk.methods.text.fusion import Leg
-from ropewalk.systems.search.retrieve import rerank, terms, words
+from ropewalk.systems.search.retrieve import rerank
 from ropewalk.systems.search.retrieve.engine import Engine, Ranked, Wanted
 from ropewalk.systems.search.retrieve.fused import Learned, features, fuse
-from ropewalk.systems.search.retrieve.vocabulary import vocabulary
 
 Asked = Sequence[tuple[str, str]]  # id, text
 Labels = Mapping[str, Mapping[str, int]]
@@ -55,10 +54,7 @@ class Lesson:
 
 def ranked(engine: Engine, text: str) -> Ranked:
     """Both legs of a query."""
-    wanted = Wanted(text, engine.depth, "hybrid", count=False)
-    clauses = words.parse(text, engine.texts)
-    query = terms.understand(clauses, vocabulary(engine.snapshot, engine.synonyms)).query
-    return engine.ranked(wanted, clauses, query)
+    return engine.ranked(Wanted(text, engine.depth, "hybrid", count=False))
 
 
 def learn(lesson: Lesson, queries: Sequence[str], seed: int) -> Learned:

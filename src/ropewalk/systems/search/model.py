@@ -113,7 +113,7 @@ class Search:
                 ),
             }
         found = engine.search(wanted)
-        said = self._said(engine, row["query"], found) if row["task"] == "ask" else {}
+        said = self._said(engine, found.corrected or row["query"], found) if row["task"] == "ask" else {}
         return {**empty, **_listed(engine, found), **said}
 
     def _said(self, engine: Engine, question: str, found: Found) -> dict[str, Any]:
@@ -150,7 +150,9 @@ class Search:
         if language and language not in known:
             raise RequestError(f"language: the collection is analysed as {', '.join(known)}, not as {language!r}.")
         legs = self.spec.legs if row["legs"] == "hybrid" else row["legs"]
-        return Wanted(row["query"], row["k"], legs if self._encode else "terms", where, facets, language=language)
+        return Wanted(
+            row["query"], row["k"], legs if self._encode else "terms", where, facets, language=language, bound=bound
+        )
 
     def opened(self, caller: str = "") -> tuple[Engine, filters.Filter | None, str]:
         """The engine on the newest manifest, what the caller may see, and the name of that state."""

@@ -73,11 +73,15 @@ def test_a_question_without_an_answer_shows_the_nearest_sentences_and_how_to_get
 
 
 def test_a_bound_collection_is_asked_with_a_token(goods):
+    assert goods("query", "made in minuets")[1].startswith("understood as: made in minutes\n")
+    assert goods("ask", "How many kilogramms does the pan weigh?")[1].startswith("understood as: How many kilograms")
     token = json.loads(goods("bind", "shop", "--where", '{"maker": ["Birch"]}', "--json")[1])["token"]
     assert "the caller has to be named" in goods("query", "made")[2]
     found = json.loads(goods("query", "made", "--caller", token, "--explain", "--json")[1])
     assert [hit["id"] for hit in found["hits"]] == ["2"]
     assert json.loads(goods("ask", "What is it made of?", "--caller", token, "--json")[1])["hits"][0]["id"] == "2"
+    assert json.loads(goods("query", "made in minuets", "--caller", token, "--json")[1])["corrected"] == ""
+    assert json.loads(goods("query", "kilogrms", "--caller", token, "--json")[1])["corrected"] == "kilograms"
 
 
 def test_an_indexing_that_is_broken_off_leaves_no_collection_and_the_same_command_goes_on(shell, monkeypatch, tmp_path):

@@ -83,8 +83,12 @@ def collections(desk: Desk) -> int:
     return 0
 
 
+def _understood(found: Mapping[str, Any]) -> list[str]:
+    return [f"understood as: {found['corrected']}"] if found["corrected"] else []
+
+
 def _listed(found: Mapping[str, Any]) -> str:
-    lines = [f"understood as: {found['corrected']}"] if found["corrected"] else []
+    lines = _understood(found)
     for number, hit in enumerate(found["hits"], 1):
         fields = "".join(f"  {name}: {value}" for name, value in hit["fields"].items())
         lines += [
@@ -109,7 +113,7 @@ def _why(why: Mapping[str, Any]) -> list[str]:
 def _told(found: Mapping[str, Any], bolder: str) -> str:
     if not found["answer"]:
         return _abstained(found, bolder)
-    lines = [f"{found['answer']}  ({found['confidence']:.0%} sure)"]
+    lines = [*_understood(found), f"{found['answer']}  ({found['confidence']:.0%} sure)"]
     return "\n".join(lines + [f"  {_marked(one['parts'])}\n  {_where(one)}" for one in found["evidence"]])
 
 
@@ -118,7 +122,7 @@ def _abstained(found: Mapping[str, Any], bolder: str) -> str:
     lines = [found["abstained"]]
     if not found["nearest"]:
         return "\n".join([*lines, _listed(found)] if found["hits"] else lines)
-    lines[0] = f"{lines[0].rstrip('.')}: {bolder}"
+    lines = [*_understood(found), f"{found['abstained'].rstrip('.')}: {bolder}"]
     for number, one in enumerate(found["nearest"], 1):
         title = f"{one['title']}  " if one["title"] else ""
         lines += [f"{number:3}  {_marked(one['parts'])}", f"     {title}{_where(one)}, {one['confidence']:.0%} sure"]

@@ -6,8 +6,10 @@ count, each suggestion and each passage for an answer goes through it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,16 +20,17 @@ from ropewalk.methods.text.fusion import DEPTH, Leg
 from ropewalk.systems.search.index.snapshot import Snapshot
 from ropewalk.systems.search.retrieve import filtered, masks, terms, words
 from ropewalk.systems.search.retrieve.filters import Filter
-from ropewalk.systems.search.retrieve.vocabulary import vocabulary
+from ropewalk.systems.search.retrieve.vocabulary import places, vocabulary
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 FACET_VALUES = 30
-READ, LOOKED_AT = 5, 5_000  # documents, and characters of each, in which a mended word is looked for
+READ, LOOKED_AT = 10, 5_000  # documents, and characters of each, in which a mended word is looked for
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One query, checked."""
+    """One query, checked. `bound`: the part of `where` that the caller is bound to; words of other documents are unknown to them."""
 
     query: str
     k: int = 10
@@ -37,6 +40,7 @@ class Wanted:
     count: bool = True
     typos: bool = True
     language: str = ""  # of the query; empty: any of the collection's
+    bound: Filter | None = None
 
 
 NONE = Leg(np.empty(0, np.int64), np.empty(0, np.float32), True)
@@ -57,13 +61,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """What fusion and reranking look at: the clauses and their query, both legs, and the query's vector."""
+    """What fusion and reranking look at: the query as it was understood, both legs, and its vector."""
 
-    clauses: tuple[words.Clause, ...]
-    query: Any | None  # tantivy.Query, None: no term
+    understood: terms.Understood
     terms: Leg
     dense: Leg
     vector: np.ndarray | None  # float32 [d]
+    meant: Mapping[str, str]  # a word that was mended -> the one that was meant, as documents write it
 
 
 Order = Callable[["Engine", Ranked], Leg]
@@ -91,38 +95,55 @@ class Engine:
     def search(self, wanted: Wanted, vector: np.ndarray | None = None) -> Found:
         """The hits of a query; of an empty one all documents, in the order of their rows. `vector`: its encoding, where a caller has
         it already."""
-        clauses = words.parse(wanted.query, self.texts)
-        understood = terms.understand(clauses, self._known(wanted), wanted.typos)
-        query = understood.query
         if not wanted.query.strip():
-            wanted, query = replace(wanted, legs="terms"), Query.all_query()
-        ranked = self.ranked(wanted, clauses, query, vector)
-        hits = self._ordered(wanted, ranked)
-        total, facets = self._counts(wanted, query, hits.rows[: wanted.k])
-        changed = understood.mended or understood.loosened
-        corrected = self._corrected(wanted.query, understood, ranked.terms) if changed else ""
+            wanted = replace(wanted, legs="terms")
+        ranked = self.ranked(wanted, vector)
+        hits, understood = self._ordered(wanted, ranked), ranked.understood
+        total, facets = self._counts(wanted, understood.query, hits.rows[: wanted.k])
+        changed = understood.loosened or ranked.meant
+        corrected = _corrected(wanted.query, understood.loosened, ranked.meant) if changed else ""
         legs = {"terms": ranked.terms, "dense": ranked.dense}
         k = wanted.k
         return Found(hits.rows[:k], hits.scores[:k], total, facets, corrected, understood.terms, legs)
 
-    def _known(self, wanted: Wanted) -> terms.Vocabulary:
-        """The words of the collection. Whether a phrase stands somewhere is asked of what the filter leaves: nobody is to learn it of
-        documents that are not for them."""
-        known = vocabulary(self.snapshot, self.synonyms, wanted.language)
-        if (where := wanted.where) is None:
-            return known
-        schema = self.snapshot.index.schema
-        return replace(known, holds=lambda query: known.holds(filtered.within(query, where, schema, self.kinds)))
+    def understood(self, wanted: Wanted) -> terms.Understood:
+        """A query in the words of the collection; an empty one means every document."""
+        understood = terms.understand(words.parse(wanted.query, self.texts), self._known(wanted), wanted.typos)
+        return understood if wanted.query.strip() else replace(understood, query=Query.all_query())
 
-    def ranked(
-        self, wanted: Wanted, clauses: tuple[words.Clause, ...], query: Any | None, vector: np.ndarray | None = None
-    ) -> Ranked:
-        """Both legs of a query, as far as they are wanted."""
-        if vector is None and wanted.legs != "terms" and self.encode is not None and (text := words.plain(clauses)):
-            vector = self.encode([text])[0]
-        by_terms = self.terms_leg(query, wanted) if wanted.legs != "dense" else NONE
-        by_meaning = self.dense_leg(vector, clauses, wanted) if wanted.legs != "terms" else NONE
-        return Ranked(clauses, query, by_terms, by_meaning, vector)
+    def _known(self, wanted: Wanted) -> terms.Vocabulary:
+        """The words of the collection. Whether a phrase stands somewhere, and which word was meant, is asked of what the filter leaves; which
+        words there are, of what the caller may see: nobody is to learn it of documents that are not for them."""
+        known = vocabulary(self.snapshot, self.synonyms, wanted.language)
+        if wanted.where is None:
+            return known
+        held = partial(self._held, known, wanted.where)
+        return replace(
+            known,
+            holds=held,
+            finds=lambda place, term: held(self._term(place, term)),
+            knows=known.knows
+            if wanted.bound is None
+            else lambda place, term: self._held(known, wanted.bound, self._term(place, term)),
+        )
+
+    def _held(self, known: terms.Vocabulary, where: Filter | None, query: Any) -> bool:
+        return known.holds(filtered.within(query, where, self.snapshot.index.schema, self.kinds))
+
+    def _term(self, place: str, term: str) -> Any:
+        return Query.term_query(self.snapshot.index.schema, place, term, "basic")
+
+    def ranked(self, wanted: Wanted, vector: np.ndarray | None = None) -> Ranked:
+        """Both legs of a query, as far as they are wanted. What is encoded has its words mended, too: an encoder knows no mistyped ones
+        (docs/decisions/0035-mistyped.md)."""
+        understood = self.understood(wanted)
+        by_terms = self.terms_leg(understood.query, wanted) if wanted.legs != "dense" else NONE
+        meant = {word: self._written(word, term, wanted) for word, term in understood.mended.items()}
+        text = words.plain(understood.clauses)
+        if vector is None and wanted.legs != "terms" and self.encode is not None and text:
+            vector = self.encode([_mended(text, meant)])[0]
+        by_meaning = self.dense_leg(vector, understood.clauses, wanted) if wanted.legs != "terms" else NONE
+        return Ranked(understood, by_terms, by_meaning, vector, meant)
 
     def _ordered(self, wanted: Wanted, ranked: Ranked) -> Leg:
         if wanted.legs != "hybrid" or not len(ranked.dense.rows) or not len(ranked.terms.rows):
@@ -192,21 +213,41 @@ class Engine:
         found = self.snapshot.searcher.aggregate(query, {name: _aggregation(name, self.kinds[name]) for name in names})
         return {name: _counted(found[name], self.kinds[name]) for name in names}
 
-    def _corrected(self, query: str, understood: terms.Understood, by_terms: Leg) -> str:
-        """The query with the words that were meant, as the first documents that hold them write them: a term is only a stem. A
-        phrase that stands nowhere loses its quotes."""
+    # -- what was meant --
+
+    def _written(self, typed: str, term: str, wanted: Wanted) -> str:
+        """A term, which is only a stem, as a document writes it: of the forms in READ documents the one nearest to what was typed."""
+        from rapidfuzz.distance import DamerauLevenshtein
+
+        forms = sorted(self._forms(term, wanted)) or [term]
+        return min(forms, key=lambda form: DamerauLevenshtein.distance(typed.lower(), form))
+
+    def _forms(self, term: str, wanted: Wanted) -> set[str]:
         layout = self.snapshot.layout
-        found = self.snapshot.documents(by_terms.rows[:READ]) if layout.stored else []
-        texts = [str(document.get(name) or "")[:LOOKED_AT] for document in found for name in self.texts]
-        written = {
-            term: text[start:end]
-            for text in reversed(texts)
-            for term, start, end in analysis.analyse(text, layout.language)
-        }
-        meant = {typed: written.get(term, term).lower() for typed, term in understood.mended.items()}
-        for phrase in understood.loosened:
-            query = query.replace(f'"{phrase}"', phrase)
-        return " ".join(meant.get(word, word) for word in query.split())
+        if not layout.stored:
+            return set()
+        either = Query.boolean_query([(Occur.Should, self._term(place.name, term)) for place in places(layout)])
+        within = filtered.within(either, wanted.where, self.snapshot.index.schema, self.kinds)
+        found = set()
+        for document in self.snapshot.documents(self.snapshot.terms(within, READ)[0]):
+            said = str(document.get("language") or "")
+            language = said if said in layout.languages else layout.language
+            for name in self.texts:
+                text = str(document.get(name) or "")[:LOOKED_AT]
+                spans = analysis.analyse(text, language)
+                found |= {text[start:end].lower() for one, start, end in spans if one == term}
+        return found
+
+
+def _mended(text: str, meant: Mapping[str, str]) -> str:
+    return _WORD.sub(lambda word: meant.get(word[0], word[0]), text)
+
+
+def _corrected(query: str, loosened: Sequence[str], meant: Mapping[str, str]) -> str:
+    """The query with the words that were meant; a phrase that stands nowhere loses its quotes."""
+    for phrase in loosened:
+        query = query.replace(f'"{phrase}"', phrase)
+    return " ".join(_mended(query, meant).split())
 
 
 def _aggregation(name: str, kind: str) -> dict[str, Any]:

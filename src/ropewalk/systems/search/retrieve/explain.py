@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ropewalk.systems.search.retrieve import terms, words
 from ropewalk.systems.search.retrieve.engine import Engine, Found, Leg, Wanted
 from ropewalk.systems.search.retrieve.parts import parts
-from ropewalk.systems.search.retrieve.vocabulary import vocabulary
 
 
 def explain(engine: Engine, wanted: Wanted, found: Found, row: int) -> dict[str, Any]:
@@ -34,7 +32,6 @@ def _in_leg(leg: Leg, row: int) -> dict[str, Any] | None:
 
 
 def _terms(engine: Engine, wanted: Wanted, row: int) -> list[list[Any]]:
-    clauses = words.parse(wanted.query, engine.texts)
-    query = terms.understand(clauses, vocabulary(engine.snapshot, engine.synonyms), wanted.typos).query
+    query = engine.understood(wanted).query
     given = parts(engine.snapshot, query, row) if query is not None else []
     return sorted(([place, term, round(score, 6)] for place, term, score in given), key=lambda part: -part[2])

@@ -50,9 +50,11 @@ def covered(engine: Engine, ranked: Ranked, own: TermsIdf) -> float:
     """The share of the query's terms, by idf, that the best hit by terms holds, in the language where it is highest. `own`: the
     terms in the collection's language."""
     layout = engine.snapshot.layout
-    given = parts(engine.snapshot, ranked.query, int(ranked.terms.rows[0]))
+    given = parts(engine.snapshot, ranked.understood.query, int(ranked.terms.rows[0]))
     phrases = (
-        {clause.text for clause in ranked.clauses if clause.phrase} if any(p == PHRASE for _, p, _ in given) else ()
+        {clause.text for clause in ranked.understood.clauses if clause.phrase}
+        if any(p == PHRASE for _, p, _ in given)
+        else ()
     )
     best = 0.0
     for language in layout.languages:
@@ -98,7 +100,7 @@ def features(engine: Engine, ranked: Ranked, fused: Leg) -> np.ndarray:
 
 def _terms(engine: Engine, ranked: Ranked, language: str) -> TermsIdf:
     """The terms of a query in a language, with their idf in the field where each is most frequent."""
-    text = " ".join(clause.text for clause in ranked.clauses if clause.must != "not")
+    text = " ".join(clause.text for clause in ranked.understood.clauses if clause.must != "not")
     terms = analysis.terms(text, language)
     own = [place for place in places(engine.snapshot.layout) if place.language == language]
     frequency = engine.snapshot.searcher.doc_freq

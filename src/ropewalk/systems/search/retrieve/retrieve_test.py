@@ -12,14 +12,13 @@ from ropewalk.errors import RequestError
 from ropewalk.store import open_store
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.layout import Field, Layout
-from ropewalk.systems.search.retrieve import callers, filtered, filters, fused, masks, terms, words
+from ropewalk.systems.search.retrieve import callers, filtered, filters, fused, masks, words
 from ropewalk.systems.search.retrieve.engine import Engine, Wanted
 from ropewalk.systems.search.retrieve.explain import explain
 from ropewalk.systems.search.retrieve.filters import Between, Every, No, OneOf, Some
 from ropewalk.systems.search.retrieve.fused import fuse
 from ropewalk.systems.search.retrieve.shop import encode, engine, shop
 from ropewalk.systems.search.retrieve.suggest import suggest
-from ropewalk.systems.search.retrieve.vocabulary import vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +101,36 @@ def test_a_mistyped_word_is_mended_and_said(asked):
     assert set(asked.snapshot.ids(found.rows)) == {"3", "4"}
     assert found.corrected == "waterproof"
     assert ids(asked, "watreproof", legs="terms", typos=False) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("boots, watreproof?", "boots, waterproof?"), ("title:bootts", "title:boots"), ("hiking/watreproof", "hiking/waterproof"),
+     ('"watreproof jackt"', "waterproof jacket")],
+)  # fmt: skip
+def test_what_was_meant_is_said_as_it_was_typed_but_for_the_mistake(asked, typed, meant):
+    assert asked.search(Wanted(typed)).corrected == meant
+
+
+def test_the_meanings_leg_reads_the_word_that_was_meant(asked):
+    for legs in ("dense", "hybrid"):
+        one, other = (asked.search(Wanted(query, legs=legs)) for query in ("watreproof jacket", "waterproof jacket"))
+        assert one.legs["dense"].rows.tolist() == other.legs["dense"].rows.tolist()
+        assert one.legs["dense"].scores.tolist() == other.legs["dense"].scores.tolist()
+        assert one.corrected == "waterproof jacket"
+    typed = asked.search(Wanted("watreproof jacket", legs="dense", typos=False))
+    assert typed.scores.tolist() != one.legs["dense"].scores[: len(typed.rows)].tolist()
+
+
+def test_a_word_that_one_language_knows_is_not_mended_to_another():
+    with open_store("memory://") as store:
+        collection = Collection(store, "two")
+        collection.create(Layout((Field("text", "text"),), languages=("en", "de")))
+        collection.write([{"id": "e", "text": "a hound"}, {"id": "d", "text": "der Hund", "language": "de"}])
+        made = Engine(collection.open(), None, fuse)
+        assert made.search(Wanted("hund")).corrected == ""
+        assert ids(made, "hund") == ["d"]
+        assert made.search(Wanted("houndd")).corrected == "hound"
 
 
 def test_a_known_word_is_never_mended(asked):
@@ -342,6 +371,31 @@ def test_a_caller_does_not_learn_whether_others_have_a_phrase(asked, phrase):
     assert (found.corrected, set(asked.snapshot.ids(found.rows))) == (f"{phrase} shoes", {"1", "2"})
 
 
+def test_a_caller_does_not_learn_which_words_others_have(asked):
+    mine = callers.bound(BOUND, "token of a", asked.kinds)
+
+    def said(query):
+        found = asked.search(Wanted(query, where=mine, bound=mine))
+        return found.corrected, {term for terms in found.terms.values() for term in terms}
+
+    assert said("secrett") == ("", {"secrett"})  # mended for who sees the document that holds it
+    assert asked.search(Wanted("secrett")).corrected == "secret"
+    assert said("waterpoof") == ("", {"waterpoof"})
+    assert said("runing") == ("running", {"rune", "run"})
+    for known, made_up in (("boots", "boohs"), ("plan", "plaq")):  # what others have and what nobody has look alike
+        assert said(known)[0] == said(made_up)[0] == ""
+
+
+def test_a_word_that_others_have_is_mended_for_a_caller_as_any_other():
+    with open_store("memory://") as store:
+        documents = [{"id": "1", "text": "a kettle", "tenant": "a"}, {"id": "2", "text": "a kestle", "tenant": "b"}]
+        made = engine(shop(store, documents))
+        mine = callers.bound(BOUND, "token of a", made.kinds)
+        assert made.search(Wanted("kestle")).corrected == ""
+        assert made.search(Wanted("kestle", where=mine)).corrected == ""  # a filter of one's own hides nothing
+        assert made.search(Wanted("kestle", where=mine, bound=mine)).corrected == "kettle"
+
+
 def test_a_bound_collection_shows_nothing_to_who_is_not_named(asked):
     assert callers.bound(None, "", asked.kinds) is None
     for token in ("", "another"):
@@ -407,11 +461,8 @@ def test_vectors_are_heeded_only_where_the_encoder_knows_the_language(language, 
 
 def test_how_much_of_a_query_its_best_hit_holds_is_seen_in_words_phrases_and_fields(asked):
     def seen(query):
-        clauses = words.parse(query, asked.texts)
-        understood = terms.understand(clauses, vocabulary(asked.snapshot, {}), typos=False)
-        return fused.asked(
-            asked, asked.ranked(Wanted(query, count=False), clauses, understood.query, encode([query])[0])
-        ).covered
+        ranked = asked.ranked(Wanted(query, count=False, typos=False), encode([query])[0])
+        return fused.asked(asked, ranked).covered
 
     assert seen("leather shoes") == pytest.approx(1.0)
     assert seen('"brown leather"') == pytest.approx(1.0)

@@ -36,9 +36,10 @@ class Vocabulary:
 
     schema: Any  # tantivy.Schema
     places: tuple[Place, ...]
-    frequency: Callable[[str, str], int]  # (place, term) -> documents
+    knows: Callable[[str, str], bool]  # (place, term) -> whether a document that the caller may see holds it
     begins: Callable[[str, str, int], Sequence[str]]  # (place, prefix, most) -> terms, the most frequent first
-    nearest: Callable[[str, str], str | None]  # (place, term) -> the known term that was probably meant
+    near: Callable[[str, str], Sequence[str]]  # (place, term) -> terms that may have been meant, the likeliest first
+    finds: Callable[[str, str], bool]  # (place, term) -> whether the filter leaves a document that holds it
     idf_ratio: Callable[[str, str], float]  # (place, term) -> its idf over that of the index, which counts deleted rows
     holds: Callable[[Any], bool]  # tantivy.Query -> whether a live document matches
     synonyms: Mapping[str, Sequence[str]]
@@ -47,9 +48,10 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """The query of the term leg, None when it has no term; the words that were mended; the phrases that stand nowhere and were read as
-    words; the terms to highlight by language."""
+    """The clauses; the query of the term leg, None when it has no term; the words that were mended, as typed, and the terms that were
+    meant; the phrases that stand nowhere and were read as words; the terms to highlight by language."""
 
+    clauses: tuple[Clause, ...]
     query: Any | None
     mended: Mapping[str, str]
     loosened: tuple[str, ...]
@@ -62,7 +64,8 @@ def understand(clauses: Sequence[Clause], known: Vocabulary, typos: bool = True)
     parts = [(_occur(clause), query) for clause in clauses if (query := made.clause(clause)) is not None]
     wanted = [part for part in parts if part[0] != Occur.MustNot]
     query = Query.boolean_query(parts) if wanted else None
-    return Understood(query, made.mended, tuple(made.loosened), {k: frozenset(v) for k, v in made.terms.items()})
+    highlighted = {language: frozenset(terms) for language, terms in made.terms.items()}
+    return Understood(tuple(clauses), query, made.mended, tuple(made.loosened), highlighted)
 
 
 def _occur(clause: Clause) -> Any:
@@ -119,21 +122,34 @@ class _Made:
         synonyms = [t for word in words for t in analysis.terms(word, place.language)]
         self.terms[place.language].update(synonyms)
         also = [(self._plain(word, place), SYNONYM) for word in synonyms]
-        if self.typos and not clause.prefix and self._is_unknown(term, place):
-            meant = self.known.nearest(place.name, term)
-            if meant is not None:
-                self.mended[clause.text] = meant
+        if self.typos and not clause.prefix and len(term) > 3 and not self._is_known(term, place):
+            word = _typed(clause, term, place.language)
+            if (meant := self._meant(word, term, place)) is not None:
+                self.mended[word] = meant
                 self.terms[place.language].add(meant)
                 also.append((self._plain(meant, place), MENDED))
         return also
+
+    def _meant(self, word: str, term: str, place: Place) -> str | None:
+        """What a word stands for that this language does not know; None where another language knows it."""
+        others = {other.language: other for other in self.known.places if other.language != place.language}.values()
+        if any(self._is_known(same, other) for other in others for same in analysis.terms(word, other.language)):
+            return None
+        return next((near for near in self.known.near(place.name, term) if self.known.finds(place.name, near)), None)
 
     def _plain(self, term: str, place: Place) -> Any:
         query = Query.term_query(self.known.schema, place.name, term, "freq")
         return _weighted(query, self.known.idf_ratio(place.name, term))
 
-    def _is_unknown(self, term: str, place: Place) -> bool:
-        same = [other for other in self.known.places if other.language == place.language]
-        return len(term) > 3 and not any(self.known.frequency(other.name, term) for other in same)
+    def _is_known(self, term: str, place: Place) -> bool:
+        """In any field of the language."""
+        return any(self.known.knows(o.name, term) for o in self.known.places if o.language == place.language)
+
+
+def _typed(clause: Clause, term: str, language: str) -> str:
+    """The word of a clause that a term stands for."""
+    spans = analysis.analyse(clause.text, language)
+    return next((clause.text[start:end] for found, start, end in spans if found == term), clause.text)
 
 
 def _weighted(query: Any, weight: float) -> Any:

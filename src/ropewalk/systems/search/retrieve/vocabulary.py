@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 SHORTEST = 4  # letters of a word that is mended; shorter ones have too many neighbours
 # Letters from which two mistakes are mended: terms are stems, so an ending that is mistyped counts as one more.
 TWO_FROM = 7
+NEAR = 20  # words that are looked at where a filter leaves out documents that hold the nearest
 
 
 def vocabulary(snapshot: Snapshot, synonyms: Mapping[str, Sequence[str]], language: str = "") -> Vocabulary:
@@ -30,9 +32,10 @@ def vocabulary(snapshot: Snapshot, synonyms: Mapping[str, Sequence[str]], langua
     return Vocabulary(
         snapshot.index.schema,
         tuple(place for place in places(snapshot.layout) if language in ("", place.language)),
-        searcher.doc_freq,
+        lambda place, term: searcher.doc_freq(place, term) > 0,
         begins,
-        _remembered(_menders, snapshot, lambda: partial(nearest, searcher)),
+        _remembered(_menders, snapshot, lambda: partial(near, searcher)),
+        _always,
         _remembered(_idfs, snapshot, lambda: partial(idf_ratio, searcher, snapshot.index.schema, snapshot.rows))
         if snapshot.live < snapshot.rows
         else _as_it_is,
@@ -60,6 +63,10 @@ def _remembered(known: Known, snapshot: Snapshot, make: Callable[[], Any]) -> Ca
 
 def _as_it_is(_place: str, _term: str) -> float:
     return 1.0
+
+
+def _always(_place: str, _term: str) -> bool:
+    return True
 
 
 def idf_ratio(searcher: Any, schema: Any, rows: int, place: str, term: str) -> float:
@@ -91,8 +98,9 @@ def places(layout: Any) -> tuple[Place, ...]:
     )
 
 
-def nearest(searcher: Any, place: str, term: str) -> str | None:
-    """The known term that is fewest edits away (a swap of neighbours is one), the most frequent of equals; None if all are too far.
+def near(searcher: Any, place: str, term: str) -> list[str]:
+    """The NEAR known terms that are fewest edits away (a swap of neighbours is one), the most frequent of equals first; none if all are
+    too far.
 
     The first letter is taken to be right, as it nearly always is (Damerau 1964; Pollock and Zamora 1984 found 7.8 % of mistakes in
     the first letter): so only a part of the dictionary is looked at.
@@ -100,12 +108,12 @@ def nearest(searcher: Any, place: str, term: str) -> str | None:
     from rapidfuzz.distance import DamerauLevenshtein
 
     if len(term) < SHORTEST:
-        return None
+        return []
     most = 2 if len(term) >= TWO_FROM else 1
-    best: tuple[int, int, str] | None = None
+    found: list[tuple[int, int, str]] = []
     for known, frequency in searcher.terms_with_prefix(place, term[0]):
         if abs(len(known) - len(term)) <= most:
             distance = DamerauLevenshtein.distance(term, known, score_cutoff=most)
-            if distance <= most and (best is None or (distance, -frequency, known) < best):
-                best = (distance, -frequency, known)
-    return best[2] if best else None
+            if distance <= most:
+                found.append((distance, -frequency, known))
+    return [known for _, _, known in nsmallest(NEAR, found)]

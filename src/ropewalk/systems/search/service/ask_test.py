@@ -59,6 +59,17 @@ def test_an_answer_stands_where_its_source_says(model):
         assert model.texts[first["id"]][first["start"] : first["end"]] == one["answer"]
 
 
+def test_a_mistyped_question_is_answered_like_the_one_that_was_meant(model):
+    right = next(
+        e.question for e in ASKED if ask(model, e.question)["answer"] and not ask(model, e.question)["corrected"]
+    )
+    word = max(right.rstrip("?").split(), key=len)
+    wrong = right.replace(word, word[:2] + word[3] + word[2] + word[4:])
+    meant, typed = ask(model, right), ask(model, wrong)
+    assert typed["corrected"] == right.replace(word, word.lower()) != wrong
+    assert [typed[name] for name in ("answer", "evidence")] == [meant[name] for name in ("answer", "evidence")]
+
+
 def test_what_no_document_tells_is_not_answered(model):
     assert ask(model, "")["answer"] == ""
     assert ask(model, "xyzzy?")["answer"] == ""

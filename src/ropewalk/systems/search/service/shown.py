@@ -12,9 +12,8 @@ import numpy as np
 from ropewalk.errors import MissingError
 from ropewalk.systems.search.answer import prose
 from ropewalk.systems.search.model import Search
-from ropewalk.systems.search.retrieve import highlights, masks, terms, words
-from ropewalk.systems.search.retrieve.engine import Engine
-from ropewalk.systems.search.retrieve.vocabulary import vocabulary
+from ropewalk.systems.search.retrieve import highlights, masks
+from ropewalk.systems.search.retrieve.engine import Engine, Wanted
 
 
 def answer(model: Search, row: Mapping[str, Any], answered: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,7 +22,8 @@ def answer(model: Search, row: Mapping[str, Any], answered: Mapping[str, Any]) -
     # where a commit came between, what is shown now has to be inside the filter now
     seen = None if bound is None or state == answered["state"] else engine.seen(bound)
     ids, scores = json.loads(answered["ids"]), json.loads(answered["scores"])
-    sought = _sought(engine, str(row.get("query", "")))
+    query = answered["corrected"] or str(row.get("query", ""))
+    sought = engine.understood(Wanted(query, where=bound, bound=bound)).terms
     documents = _by_id(engine, ids, seen)
     hits = [_hit(documents[i], score, sought, engine) for i, score in zip(ids, scores, strict=True) if i in documents]
     told = _sources(answered["evidence"], engine, seen)
@@ -47,10 +47,6 @@ def _written(question: str, told: list[dict[str, Any]], engine: Engine) -> dict[
     sentences = ["".join(piece["text"] for piece in one["parts"]) for one in told]
     found = prose.write(question, sentences, endpoint, engine.snapshot.layout.language)
     return {"prose": found.text, "prose_cites": list(found.cited), "prose_refused": found.refused}
-
-
-def _sought(engine: Engine, query: str) -> Mapping[str, frozenset[str]]:
-    return terms.understand(words.parse(query, engine.texts), vocabulary(engine.snapshot, engine.synonyms)).terms
 
 
 def _by_id(engine: Engine, ids: list[str], seen: np.ndarray | None) -> dict[str, dict[str, Any]]:
