@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from ropewalk.systems.search.retrieve.vocabulary import places, vocabulary
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 FACET_VALUES = 30
+BEGIN = 4  # times as many words with a beginning are looked at where a filter leaves out documents
 READ, LOOKED_AT = 10, 5_000  # documents, and characters of each, in which a mended word is looked for
 _WORD = re.compile(r"[^\W_]+")
 
@@ -112,20 +114,25 @@ class Engine:
         return understood if wanted.query.strip() else replace(understood, query=Query.all_query())
 
     def _known(self, wanted: Wanted) -> terms.Vocabulary:
-        """The words of the collection. Whether a phrase stands somewhere, and which word was meant, is asked of what the filter leaves; which
-        words there are, of what the caller may see: nobody is to learn it of documents that are not for them."""
+        """The words of the collection. Whether a phrase stands somewhere, which word was meant and how words go on is asked of what the filter
+        leaves; which words there are, of what the caller may see: nobody is to learn it of documents that are not for them."""
         known = vocabulary(self.snapshot, self.synonyms, wanted.language)
         if wanted.where is None:
             return known
-        held = partial(self._held, known, wanted.where)
-        return replace(
-            known,
-            holds=held,
-            finds=lambda place, term: held(self._term(place, term)),
-            knows=known.knows
-            if wanted.bound is None
-            else lambda place, term: self._held(known, wanted.bound, self._term(place, term)),
-        )
+        where, bound = wanted.where, wanted.bound
+
+        def finds(place: str, term: str) -> bool:
+            return self._held(known, where, self._term(place, term))
+
+        def begins(place: str, prefix: str, most: int) -> list[str]:
+            all_of_them = known.begins(place, prefix, BEGIN * most)
+            return list(islice((term for term in all_of_them if finds(place, term)), most))
+
+        def knows(place: str, term: str) -> bool:
+            return self._held(known, bound, self._term(place, term))
+
+        mine = replace(known, holds=partial(self._held, known, where), finds=finds, begins=begins)
+        return mine if bound is None else replace(mine, knows=knows)
 
     def _held(self, known: terms.Vocabulary, where: Filter | None, query: Any) -> bool:
         return known.holds(filtered.within(query, where, self.snapshot.index.schema, self.kinds))
@@ -164,22 +171,24 @@ class Engine:
         if vector is None or not self.snapshot.vectors:
             return NONE
         limit = max(self.depth, wanted.k)
-        rows, scores = vectors.scan(self.snapshot.vectors, vector, limit, self.seen(wanted.where, clauses))
+        seen = self.seen(wanted.where, clauses, self._known(wanted))
+        rows, scores = vectors.scan(self.snapshot.vectors, vector, limit, seen)
         return Leg(rows, scores, len(rows) < limit)
 
-    def seen(self, where: Filter | None, clauses: Sequence[words.Clause] = ()) -> np.ndarray:
+    def seen(
+        self, where: Filter | None, clauses: Sequence[words.Clause] = (), known: terms.Vocabulary | None = None
+    ) -> np.ndarray:
         """bool [rows]: live documents inside the filter, without those that hold what must not be there or lack what must."""
         mask = self.snapshot.alive
         if where is not None:
             mask = mask & masks.mask(where, self.snapshot, self.kinds)
         strict = [c for c in clauses if c.must != "may"]
         if strict:
-            mask = mask & self._held_to(strict)
+            mask = mask & self._held_to(strict, known or vocabulary(self.snapshot, self.synonyms))
         return mask
 
-    def _held_to(self, strict: Sequence[words.Clause]) -> np.ndarray:
+    def _held_to(self, strict: Sequence[words.Clause], known: terms.Vocabulary) -> np.ndarray:
         """bool [rows]: what the signs + and - leave; the dense leg knows no words, so the terms' leg says it."""
-        known = vocabulary(self.snapshot, self.synonyms)
         mask = np.ones(self.snapshot.rows, bool)
         for clause in strict:
             free = words.Clause(clause.text, "may", clause.field, clause.phrase, clause.prefix)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import product
 
 import numpy as np
 import pytest
@@ -394,6 +395,20 @@ def test_a_word_that_others_have_is_mended_for_a_caller_as_any_other():
         assert made.search(Wanted("kestle")).corrected == ""
         assert made.search(Wanted("kestle", where=mine)).corrected == ""  # a filter of one's own hides nothing
         assert made.search(Wanted("kestle", where=mine, bound=mine)).corrected == "kettle"
+
+
+def test_a_beginning_goes_on_with_the_words_that_a_caller_may_see():
+    with open_store("memory://") as store:
+        others = [
+            {"id": f"o{i}", "text": f"tre{a}{b}", "tenant": "b"}
+            for i, (a, b) in enumerate(product("abcdefgh", "aeioumn"))
+        ]
+        twice = [{**document, "id": f"{document['id']}x"} for document in others]
+        made = engine(shop(store, [*others, *twice, {"id": "1", "text": "trekking", "tenant": "a"}]))
+        mine = callers.bound(BOUND, "token of a", made.kinds)
+        assert suggest(made, "tre", mine) == ["trekking"]
+        for legs in ("terms", "dense", "hybrid"):
+            assert made.snapshot.ids(made.search(Wanted("+tre*", legs=legs, where=mine, bound=mine)).rows) == ["1"]
 
 
 def test_a_bound_collection_shows_nothing_to_who_is_not_named(asked):
