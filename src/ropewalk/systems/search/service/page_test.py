@@ -73,6 +73,7 @@ const use = async width => {
   said.over = [...d.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > edge).map(e => e.tagName);
   await go('hacker', 1);
   said.evil = hits();
+  said.headings = [...d.querySelectorAll('#facets h2')].map(e => e.textContent);
   $('query').value = 'nothing of the kind xyzzy';
   $('form').dispatchEvent(new w.Event('submit', {cancelable: true}));
   await until('nothing', () => $('status').textContent.startsWith('Nothing'));
@@ -172,6 +173,11 @@ def test_words_are_found_and_marked(shown, width):
 def test_a_ticked_facet_narrows_the_hits(shown, width):
     assert "Birch1" in shown[width]["facets"]
     assert shown[width]["narrowed"] == ["Leather shoes"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_field_without_values_has_no_heading(shown, width):
+    assert shown[width]["headings"] == ["brand"]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
