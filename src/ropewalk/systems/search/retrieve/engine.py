@@ -21,7 +21,7 @@ from ropewalk.methods.text.fusion import DEPTH, Leg
 from ropewalk.systems.search.index.snapshot import Snapshot
 from ropewalk.systems.search.retrieve import filtered, masks, terms, words
 from ropewalk.systems.search.retrieve.filters import Filter
-from ropewalk.systems.search.retrieve.vocabulary import places, vocabulary
+from ropewalk.systems.search.retrieve.vocabulary import places, seen_by, vocabulary
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 FACET_VALUES = 30
@@ -119,23 +119,18 @@ class Engine:
         known = vocabulary(self.snapshot, self.synonyms, wanted.language)
         if wanted.where is None:
             return known
-        where, bound = wanted.where, wanted.bound
-
-        def finds(place: str, term: str) -> bool:
-            return self._held(known, where, self._term(place, term))
+        where, seen = wanted.where, seen_by(self.snapshot, self.kinds)
+        finds = partial(seen, where)
 
         def begins(place: str, prefix: str, most: int) -> list[str]:
             all_of_them = known.begins(place, prefix, BEGIN * most)
             return list(islice((term for term in all_of_them if finds(place, term)), most))
 
-        def knows(place: str, term: str) -> bool:
-            return self._held(known, bound, self._term(place, term))
+        def holds(query: Any) -> bool:
+            return known.holds(filtered.within(query, where, self.snapshot.index.schema, self.kinds))
 
-        mine = replace(known, holds=partial(self._held, known, where), finds=finds, begins=begins)
-        return mine if bound is None else replace(mine, knows=knows)
-
-    def _held(self, known: terms.Vocabulary, where: Filter | None, query: Any) -> bool:
-        return known.holds(filtered.within(query, where, self.snapshot.index.schema, self.kinds))
+        mine = replace(known, holds=holds, finds=finds, begins=begins)
+        return mine if wanted.bound is None else replace(mine, knows=partial(seen, wanted.bound))
 
     def _term(self, place: str, term: str) -> Any:
         return Query.term_query(self.snapshot.index.schema, place, term, "basic")

@@ -11,6 +11,8 @@ from weakref import WeakKeyDictionary
 
 from tantivy import Query
 
+from ropewalk.systems.search.retrieve import filtered
+from ropewalk.systems.search.retrieve.filters import Filter
 from ropewalk.systems.search.retrieve.terms import Place, Vocabulary
 
 if TYPE_CHECKING:
@@ -48,17 +50,30 @@ def vocabulary(snapshot: Snapshot, synonyms: Mapping[str, Sequence[str]], langua
 REMEMBERED = 10_000  # words of a snapshot of which is remembered what was found: many people ask the same
 EXACT = 0.001  # of an idf: what is nearer to right is left alone
 COUNTED = 100_000  # documents of a term that are counted; of more, deletions take their even share
-Known = WeakKeyDictionary["Snapshot", Callable[[str, str], Any]]
+Known = WeakKeyDictionary["Snapshot", Callable[..., Any]]
 _menders: Known = WeakKeyDictionary()
 _idfs: Known = WeakKeyDictionary()
+_seen: Known = WeakKeyDictionary()
 
 
-def _remembered(known: Known, snapshot: Snapshot, make: Callable[[], Any]) -> Callable[[str, str], Any]:
-    """A function of (place, term) on a snapshot, which works out the same word once."""
+def _remembered(known: Known, snapshot: Snapshot, make: Callable[[], Any]) -> Callable[..., Any]:
+    """A function of (place, term) on a snapshot, say, which works out the same word once."""
     found = known.get(snapshot)
     if found is None:
         found = known[snapshot] = lru_cache(REMEMBERED)(make())
     return found
+
+
+def seen_by(snapshot: Snapshot, kinds: Mapping[str, str]) -> Callable[[Filter, str, str], bool]:
+    """A function of (filter, place, term): whether the filter leaves a document that holds the term."""
+    return _remembered(_seen, snapshot, lambda: partial(_leaves, snapshot.searcher, snapshot.index.schema, kinds))
+
+
+def _leaves(searcher: Any, schema: Any, kinds: Mapping[str, str], where: Filter, place: str, term: str) -> bool:
+    if not searcher.doc_freq(place, term):
+        return False
+    query = filtered.within(Query.term_query(schema, place, term, "basic"), where, schema, kinds)
+    return bool(searcher.search(query, 1, count=False).hits)
 
 
 def _as_it_is(_place: str, _term: str) -> float:
