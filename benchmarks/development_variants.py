@@ -116,18 +116,8 @@ KEYWORDS = (
 )  # fmt: skip
 WORDS = ("cranfield", "cisi", "cacm", "pubmedqa", "wikiqa", "perspectrum", "scifact", "liveqa", "climatefever", "banking77")  # fmt: skip
 TYPOS = (
-    "banking77",
-    "cacm",
-    "climatefever",
-    "covidfaq",
-    "cranfield",
-    "mqp",
-    "perspectrum",
-    "rqe",
-    "scifact",
-    "trecqa",
-    "wikiqa",
-)
+    "banking77", "cacm", "climatefever", "covidfaq", "cranfield", "mqp", "perspectrum", "rqe", "scifact", "trecqa", "wikiqa",
+)  # fmt: skip
 VARIANTS = {
     "lisa_words": Variant(five_words, "lisa", "words", "lisa_words"),
     "cran_titles": Variant(titles, "cranfield", "real", "cran_titles"),

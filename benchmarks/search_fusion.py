@@ -9,8 +9,9 @@ A FOLDER holds docs.jsonl (or .gz), queries.tsv and qrels.txt as `ropewalk searc
 benchmarks/development.py made it: {language, group, kind}. Everything runs through the product: its analyzers, engine, encoder.
 
 --fit: a listwise softmax over the documents of both legs, on up to 200 queries of each collection whose language the encoder knows. A group's
-real collections weigh 1 over the root of their number, made ones 0.35, those with typing errors nothing; the facts' means and scales are those of the same queries. Printed
-beside it: the same with groups of collections left out (8 parts), which is what a collection that nobody has seen may expect.
+real collections weigh 1 over the root of their number, made ones 0.35, those with typing errors nothing; the facts' means and scales are
+those of the same queries. Printed beside it: the same with groups of collections left out (8 parts), which is what a collection that
+nobody has seen may expect.
 
 Losses: one-sided 95 % bounds over queries. "needed": the least gain on the better leg with which a bound of 0.01 could be shown on
 so many queries, given how widely the differences lie there. Vectors are kept in out/search/fusion; the rest takes a second or

@@ -109,7 +109,7 @@ class Search:
             return {
                 **empty,
                 "suggestions": json.dumps(
-                    suggest.suggest(engine, row["query"], wanted.where, row["k"]), ensure_ascii=False
+                    suggest.suggest(engine, row["query"], wanted.within, row["k"]), ensure_ascii=False
                 ),
             }
         found = engine.search(wanted)
@@ -138,7 +138,7 @@ class Search:
         return [replace(passage, near=None) for passage in found]
 
     def wanted(self, row: Mapping[str, Any], engine: Engine, bound: filters.Filter | None) -> Wanted:
-        where = filters.both(filters.read(row["where"], engine.kinds), bound)
+        where = filters.read(row["where"], engine.kinds)
         facets = tuple(name.strip() for name in row["facets"].split(",") if name.strip())
         for name in facets:
             if name not in engine.kinds:

@@ -1,7 +1,7 @@
 """A query -> hits, on one snapshot of a collection: the terms' leg, the meaning's leg, their fusion, and the reranker if there is one.
 
-What a caller may see is a filter like any other by the time that it arrives here, joined to the query's own by `and`; each leg, each
-count, each suggestion and each passage for an answer goes through it.
+What a caller may see is joined to the query's own filter by `and` (`Wanted.within`); each leg, each count, each suggestion and each
+passage for an answer goes through it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tantivy import Occur, Query
 from ropewalk.methods.text import analysis, vectors
 from ropewalk.methods.text.fusion import DEPTH, Leg
 from ropewalk.systems.search.index.snapshot import Snapshot
-from ropewalk.systems.search.retrieve import filtered, masks, terms, words
+from ropewalk.systems.search.retrieve import filtered, filters, masks, terms, words
 from ropewalk.systems.search.retrieve.filters import Filter
 from ropewalk.systems.search.retrieve.vocabulary import places, seen_by, vocabulary
 
@@ -32,7 +32,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One query, checked. `bound`: the part of `where` that the caller is bound to; words of other documents are unknown to them."""
+    """One query, checked. `where`: its own filter. `bound`: the caller's; words of other documents are unknown to them, too."""
 
     query: str
     k: int = 10
@@ -43,6 +43,11 @@ class Wanted:
     typos: bool = True
     language: str = ""  # of the query; empty: any of the collection's
     bound: Filter | None = None
+
+    @property
+    def within(self) -> Filter | None:
+        """What may be found."""
+        return filters.both(self.where, self.bound)
 
 
 NONE = Leg(np.empty(0, np.int64), np.empty(0, np.float32), True)
@@ -117,9 +122,9 @@ class Engine:
         """The words of the collection. Whether a phrase stands somewhere, which word was meant and how words go on is asked of what the filter
         leaves; which words there are, of what the caller may see: nobody is to learn it of documents that are not for them."""
         known = vocabulary(self.snapshot, self.synonyms, wanted.language)
-        if wanted.where is None:
+        if (where := wanted.within) is None:
             return known
-        where, seen = wanted.where, seen_by(self.snapshot, self.kinds)
+        seen = seen_by(self.snapshot, self.kinds)
         finds = partial(seen, where)
 
         def begins(place: str, prefix: str, most: int) -> list[str]:
@@ -157,7 +162,7 @@ class Engine:
     def terms_leg(self, query: Any | None, wanted: Wanted) -> Leg:
         if query is None:
             return NONE
-        within = filtered.within(query, wanted.where, self.snapshot.index.schema, self.kinds)
+        within = filtered.within(query, wanted.within, self.snapshot.index.schema, self.kinds)
         limit = max(self.depth, wanted.k)
         rows, scores = self.snapshot.terms(within, limit)
         return Leg(rows, scores, len(rows) < limit)
@@ -166,7 +171,7 @@ class Engine:
         if vector is None or not self.snapshot.vectors:
             return NONE
         limit = max(self.depth, wanted.k)
-        seen = self.seen(wanted.where, clauses, self._known(wanted))
+        seen = self.seen(wanted.within, clauses, self._known(wanted))
         rows, scores = vectors.scan(self.snapshot.vectors, vector, limit, seen)
         return Leg(rows, scores, len(rows) < limit)
 
@@ -207,7 +212,7 @@ class Engine:
         if not parts:
             return 0, {}
         either = Query.boolean_query(parts)
-        within = filtered.within(either, wanted.where, self.snapshot.index.schema, self.kinds)
+        within = filtered.within(either, wanted.within, self.snapshot.index.schema, self.kinds)
         total = int(self.snapshot.searcher.search(within, 1, count=True).count)
         return total, self._facets(within, wanted.facets)
 
@@ -231,7 +236,7 @@ class Engine:
         if not layout.stored:
             return set()
         either = Query.boolean_query([(Occur.Should, self._term(place.name, term)) for place in places(layout)])
-        within = filtered.within(either, wanted.where, self.snapshot.index.schema, self.kinds)
+        within = filtered.within(either, wanted.within, self.snapshot.index.schema, self.kinds)
         found = set()
         for document in self.snapshot.documents(self.snapshot.terms(within, READ)[0]):
             said = str(document.get("language") or "")

@@ -2,8 +2,8 @@
 
     score(d) = fused(d) + blend * mean over seeds of trees(features(d))           each standardised within the query
 
-The trees are small, many seeds are averaged and `blend` is chosen by cross-validation over the training queries, 0 included: where labels
-teach nothing, the order stays that of the fusion. LambdaMART: Burges, "From RankNet to LambdaRank to LambdaMART" (MSR-TR-2010-82).
+The trees are small, many seeds are averaged and `blend` comes from cross-validation over the training queries, 0 included: where labels
+teach nothing, it stays near 0 and the order that of the fusion. LambdaMART: Burges, "From RankNet to LambdaRank to LambdaMART" (MSR-TR-2010-82).
 
 Features say how the words of the query lie in a document (how many, how early, how near each other), how near its vector is to the
 query's and to those of the documents ranked first, and what the two legs thought. None looks at a label.

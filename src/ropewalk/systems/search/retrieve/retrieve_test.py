@@ -1,6 +1,7 @@
 """What a query promises: filters that no leg forgets, words as they were meant, counts that agree with hits."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 
@@ -356,19 +357,19 @@ WIDER = [
 )
 def test_no_query_widens_what_a_caller_may_see(asked, query, body):
     mine = callers.bound(BOUND, "token of a", asked.kinds)
-    wanted = filters.both(where(asked, body), mine)
+    wanted = Wanted(query, where=where(asked, body), bound=mine, facets=("tenant", "brand"))
     for legs in ("terms", "dense", "hybrid"):
-        found = asked.search(Wanted(query, legs=legs, where=wanted, facets=("tenant", "brand")))
+        found = asked.search(replace(wanted, legs=legs))
         assert set(asked.snapshot.ids(found.rows)) <= {"1", "2"}
         assert set(dict(found.facets.get("tenant", []))) <= {"a"}
         assert found.total <= 2
-    assert not [s for s in suggest(asked, "sec", wanted) if "secret" in s]
+    assert not [s for s in suggest(asked, "sec", wanted.within) if "secret" in s]
 
 
 @pytest.mark.parametrize("phrase", ["secret plan", "plan secret"])
 def test_a_caller_does_not_learn_whether_others_have_a_phrase(asked, phrase):
     mine = callers.bound(BOUND, "token of a", asked.kinds)
-    found = asked.search(Wanted(f'"{phrase}" shoes', legs="terms", where=mine))
+    found = asked.search(Wanted(f'"{phrase}" shoes', legs="terms", bound=mine))
     assert (found.corrected, set(asked.snapshot.ids(found.rows))) == (f"{phrase} shoes", {"1", "2"})
 
 
@@ -376,7 +377,7 @@ def test_a_caller_does_not_learn_which_words_others_have(asked):
     mine = callers.bound(BOUND, "token of a", asked.kinds)
 
     def said(query):
-        found = asked.search(Wanted(query, where=mine, bound=mine))
+        found = asked.search(Wanted(query, bound=mine))
         return found.corrected, {term for terms in found.terms.values() for term in terms}
 
     assert said("secrett") == ("", {"secrett"})  # mended for who sees the document that holds it
@@ -394,7 +395,7 @@ def test_a_word_that_others_have_is_mended_for_a_caller_as_any_other():
         mine = callers.bound(BOUND, "token of a", made.kinds)
         assert made.search(Wanted("kestle")).corrected == ""
         assert made.search(Wanted("kestle", where=mine)).corrected == ""  # a filter of one's own hides nothing
-        assert made.search(Wanted("kestle", where=mine, bound=mine)).corrected == "kettle"
+        assert made.search(Wanted("kestle", bound=mine)).corrected == "kettle"
 
 
 def test_a_beginning_goes_on_with_the_words_that_a_caller_may_see():
@@ -408,7 +409,7 @@ def test_a_beginning_goes_on_with_the_words_that_a_caller_may_see():
         mine = callers.bound(BOUND, "token of a", made.kinds)
         assert suggest(made, "tre", mine) == ["trekking"]
         for legs in ("terms", "dense", "hybrid"):
-            assert made.snapshot.ids(made.search(Wanted("+tre*", legs=legs, where=mine, bound=mine)).rows) == ["1"]
+            assert made.snapshot.ids(made.search(Wanted("+tre*", legs=legs, bound=mine)).rows) == ["1"]
 
 
 def test_a_bound_collection_shows_nothing_to_who_is_not_named(asked):

@@ -23,7 +23,7 @@ def answer(model: Search, row: Mapping[str, Any], answered: Mapping[str, Any]) -
     seen = None if bound is None or state == answered["state"] else engine.seen(bound)
     ids, scores = json.loads(answered["ids"]), json.loads(answered["scores"])
     query = answered["corrected"] or str(row.get("query", ""))
-    sought = engine.understood(Wanted(query, where=bound, bound=bound)).terms
+    sought = engine.understood(Wanted(query, bound=bound)).terms
     documents = _by_id(engine, ids, seen)
     hits = [_hit(documents[i], score, sought, engine) for i, score in zip(ids, scores, strict=True) if i in documents]
     told = _sources(answered["evidence"], engine, seen)
