@@ -9,7 +9,7 @@ import numpy as np
 from ropewalk.methods.text import analysis, fusion, vectors
 from ropewalk.methods.text.fusion import Leg, QueryFacts
 from ropewalk.systems.search import encoders
-from ropewalk.systems.search.retrieve import rerank
+from ropewalk.systems.search.retrieve import rerank, words
 from ropewalk.systems.search.retrieve.engine import Engine, Ranked
 from ropewalk.systems.search.retrieve.facts import restored, spread, terms_of
 from ropewalk.systems.search.retrieve.parts import PHRASE, parts
@@ -100,8 +100,7 @@ def features(engine: Engine, ranked: Ranked, fused: Leg) -> np.ndarray:
 
 def _terms(engine: Engine, ranked: Ranked, language: str) -> TermsIdf:
     """The terms of a query in a language, with their idf in the field where each is most frequent."""
-    text = " ".join(clause.text for clause in ranked.understood.clauses if clause.must != "not")
-    terms = analysis.terms(text, language)
+    terms = analysis.terms(words.plain(ranked.understood.clauses), language)
     own = [place for place in places(engine.snapshot.layout) if place.language == language]
     frequency = engine.snapshot.searcher.doc_freq
     most = {term: max((frequency(place.name, term) for place in own), default=0) for term in terms}
