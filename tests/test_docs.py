@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 import yaml
 
 import ropewalk
+import servers
 from ropewalk import api, catalogue, errors
 from ropewalk.cli import VERBS, command_parser, parser
 from ropewalk.config import describe, load
@@ -105,9 +105,7 @@ def test_every_command_of_the_readme_runs(shop):
     folder, readme = shop.folder, ROOT / "README.md"
     (folder / "sales.csv").write_bytes((folder / "made_sales.csv").read_bytes())
     (folder / "plan.yaml").write_text(fences(readme, "yaml")[0])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(servers.free_ports(1)[0])
     ran = 0
     for block in fences(readme, "sh"):
         commands = [line for line in block.splitlines() if line and not line.startswith(BY_CI)]
