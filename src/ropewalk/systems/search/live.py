@@ -27,7 +27,7 @@ REFRESH_S = 0.45
 WAIT_S = 0.5  # that a query waits for a look
 SLOW_S = 5.0  # after which a look that is not over is told
 SURE_S = 60.0  # since the last look, after which a held manifest is not taken for granted
-Held = tuple[Snapshot, callers.Callers | None]
+Held = tuple[Snapshot, callers.Listed]
 
 
 class Live:
@@ -109,7 +109,7 @@ class Live:
         else:
             snapshot = self.collection.open(number)
             snapshot.make_ready()
-        return snapshot, callers.load(self._store, self._bound)
+        return snapshot, callers.load(self._store, self._bound, held[1] if held is not None else None)
 
     def _tell(self, error: Exception | None) -> None:
         """Once when it begins, once when it is over."""

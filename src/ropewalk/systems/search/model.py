@@ -163,7 +163,7 @@ class Search:
         snapshot, known = self._live.now()
         order = Learned(self.spec.shift, self.reranker)
         engine = Engine(snapshot, self._encode, order, self.spec.synonyms, self.spec.depth)
-        return engine, callers.bound(known, caller, engine.kinds), self._live.state(snapshot)
+        return engine, callers.bound(known.callers, caller, engine.kinds), self._live.state(snapshot)
 
 
 _DTYPES: dict[str, Any] = {"str": object, "int": np.int64, "float": np.float64, "bool": bool}

@@ -106,7 +106,7 @@ def test_what_a_person_made_or_wrote_to_stays_also_after_merges(store):
 def test_what_a_person_bound_or_reindexed_stays(store):
     for name in ("bound", "anew", "left"):
         trained(store, name)
-    callers.save(store, "bound", {})
+    callers.change(store, "bound", lambda _: {"a": {"name": "a", "where": {}}})
     anew = Collection(store, "anew")
     other = Layout((Field("text", "text"), Field("title", "text")))
     made = reindex.build(anew, other, lambda _: None)
@@ -131,13 +131,13 @@ def test_what_is_written_to_while_garbage_is_collected_stays_whole(store, monkey
 
 def test_a_removal_that_was_cut_off_goes_on_the_next_time_and_callers_of_no_collection_stay(store):
     trained(store, "a")
-    store.put_object("collections/live/callers.json", b"{}")
+    store.put_object("collections/live/callers/000000000001.json", b"{}")
     for key in store.list_objects("collections/a/manifests/"):
         store.delete_object(key)
     assert replaced.collect(store).bytes == 0  # a day has to pass
     assert names(store) == ["a"]
     assert replaced.collect(store, grace_s=ALL).bytes > 500
-    assert store.list_objects("collections/") == ["collections/live/callers.json"]
+    assert store.list_objects("collections/") == ["collections/live/callers/000000000001.json"]
 
 
 def test_a_training_that_takes_an_old_collection_again_makes_it_young(store, monkeypatch):

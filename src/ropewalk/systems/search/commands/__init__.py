@@ -141,6 +141,13 @@ def bind(
     return bind(desk, caller, where, remove, collection)
 
 
+def unbind(desk: Desk, *, collection: Annotated[str, WHICH, "COLLECTION"] = "") -> int:
+    """Shows a bound collection to everybody again: no token is needed, and those given out mean nothing."""
+    from ropewalk.systems.search.commands.keep import unbind
+
+    return unbind(desk, collection)
+
+
 def labels(desk: Desk, *, out: Annotated[str, "where the labels go (default: labels.qrels)"] = "labels.qrels") -> int:
     """Writes the thumbs that people gave as labels."""
     from ropewalk.systems.search.commands.keep import labels
@@ -180,5 +187,5 @@ def agree(
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "index": index, "add": add, "delete": delete, "query": query, "ask": ask, "collections": collections,
-    "evaluate": evaluate, "reindex": reindex, "upkeep": upkeep, "bind": bind, "labels": labels, "pool": pool, "agree": agree,
+    "evaluate": evaluate, "reindex": reindex, "upkeep": upkeep, "bind": bind, "unbind": unbind, "labels": labels, "pool": pool, "agree": agree,
 }  # fmt: skip

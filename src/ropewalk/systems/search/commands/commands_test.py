@@ -84,6 +84,22 @@ def test_a_bound_collection_is_asked_with_a_token(goods):
     assert json.loads(goods("query", "kilogrms", "--caller", token, "--json")[1])["corrected"] == "kilograms"
 
 
+def test_a_collection_is_unbound_by_a_command_of_its_own_and_never_by_taking_the_last_token_away(goods):
+    assert "goods is not bound: everybody sees everything." in goods("unbind")[2]
+    token = json.loads(goods("bind", "birch", "--where", '{"maker": ["Birch"]}', "--json")[1])["token"]
+    assert "knows no caller 'oak'; it knows birch." in goods("bind", "oak", "--remove")[2]
+    code, out, _ = goods("bind", "birch", "--remove")
+    assert (code, "every request is refused. To show everything to everybody: ropewalk search unbind" in out) == (
+        0,
+        True,
+    )
+    for words in (["query", "made"], ["query", "made", "--caller", token]):
+        assert "this collection shows each caller its own documents only" in goods(*words)[2]
+    code, out, _ = goods("unbind")
+    assert (code, "shown to everybody" in out) == (0, True)
+    assert len(json.loads(goods("query", "made", "--json")[1])["hits"]) == 2
+
+
 def test_an_indexing_that_is_broken_off_leaves_no_collection_and_the_same_command_goes_on(shell, monkeypatch, tmp_path):
     with monkeypatch.context() as patched:
         patched.setattr(texts, "build", _interrupted)

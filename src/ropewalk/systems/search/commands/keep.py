@@ -53,30 +53,47 @@ def bind(desk: Desk, caller: str, where: str, remove: bool, name: str) -> int:
     collection = named(desk, name)
     kinds = {f.name: f.kind for f in collection.layout().fields if f.kind != "text"}
     listed = bound_name(desk, collection)
-    known = dict(callers.load(collection.store, listed) or {})
-    mine = {key for key, body in known.items() if body["name"] == caller}
     token = ""
     if remove:
-        if not mine:
-            raise RopewalkError(
-                f"{collection.name} knows no caller {caller!r}; it knows {', '.join(sorted(b['name'] for b in known.values())) or 'none'}."
-            )
+        known = sorted(body["name"] for body in (callers.load(collection.store, listed).callers or {}).values())
+        if caller not in known:
+            raise RopewalkError(f"{collection.name} knows no caller {caller!r}; it knows {', '.join(known) or 'none'}.")
     else:
         if filters.read(where, kinds) is None:
             raise RopewalkError(
-                """a caller is bound to a filter: --where '{"tenant": "a"}'. To show everything, do not bind the collection."""
+                """a caller is bound to a filter: --where '{"tenant": "a"}'. To show everything to everybody: ropewalk search unbind."""
             )
         token = secrets.token_urlsafe(24)
-    known = {key: body for key, body in known.items() if key not in mine}
-    if token:
-        known[callers.named(token)] = {"name": caller, "where": json.loads(where)}
-    callers.save(collection.store, listed, known)
-    said = (
-        f"{caller} sends this token as X-Ropewalk-Caller; it is shown once:\n{token}"
-        if token
-        else f"{caller} is no longer known."
+
+    def edit(now: callers.Callers | None) -> callers.Callers | None:
+        if now is None and remove:  # unbound meanwhile
+            return None
+        kept = {key: body for key, body in (now or {}).items() if body["name"] != caller}
+        return kept | ({callers.named(token): {"name": caller, "where": json.loads(where)}} if token else {})
+
+    made = callers.change(collection.store, listed, edit)
+    left = sorted(body["name"] for body in (made or {}).values())
+    said = f"{caller} sends this token as X-Ropewalk-Caller; it is shown once:\n{token}"
+    if remove:
+        said = f"{caller} is no longer known."
+        if made is not None and not left:
+            said += " Nobody is: every request is refused. To show everything to everybody: ropewalk search unbind."
+    desk.show({"caller": caller, "token": token, "callers": left}, said)
+    return 0
+
+
+def unbind(desk: Desk, name: str) -> int:
+    collection = named(desk, name)
+    listed = bound_name(desk, collection)
+    before = callers.load(collection.store, listed).callers
+    if before is None:
+        raise RopewalkError(f"{collection.name} is not bound: everybody sees everything.")
+    callers.change(collection.store, listed, lambda _: None)
+    gone = sorted(body["name"] for body in before.values())
+    desk.show(
+        {"collection": collection.name, "callers": gone},
+        f"{collection.name} is shown to everybody; the tokens of {', '.join(gone) or 'nobody'} mean nothing any more.",
     )
-    desk.show({"caller": caller, "token": token, "callers": sorted(b["name"] for b in known.values())}, said)
     return 0
 
 

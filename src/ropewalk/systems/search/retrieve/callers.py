@@ -1,18 +1,23 @@
 """Who may see what. A collection may be bound to its callers: each token stands for a filter that no query can widen.
 
-The tokens' hashes and filters lie beside the collection (`callers.json`) and are read again with each new state, so that one
-taken away stops working within a second. Where there is such a list, a request without a token that stands in it is refused:
-nothing is shown by default. The filter is joined to the query's own by `and`, in every leg, count, suggestion and answer.
+The tokens' hashes and filters lie beside the collection and are looked for with each new state, so that one taken away stops
+working within a second. Where there is such a list, a request without a token that stands in it is refused: nothing is shown
+by default. The filter is joined to the query's own by `and`, in every leg, count, suggestion and answer.
+
+Lists are numbered as manifests are, and a new one is put where nothing was: of two administrators at once the second works
+its change out again on the first one's, so that no token comes back. All lists stay: they tell who could see what, and when.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ropewalk.errors import RequestError
+from ropewalk.errors import ConflictError, RequestError
 from ropewalk.systems.search.retrieve.filters import Filter, read
 
 
@@ -21,23 +26,62 @@ class Objects(Protocol):
 
     def get_object(self, key: str) -> bytes | None: ...
     def put_object(self, key: str, data: bytes, durable: bool = True, if_absent: bool = False) -> bool: ...
+    def list_objects(self, prefix: str = "") -> list[str]: ...
 
 
 Callers = Mapping[str, Mapping[str, Any]]  # hash of a token -> {"name", "where"}
 
 
-def key(collection: str) -> str:
-    return f"collections/{collection}/callers.json"
+TRIES = 50  # changes that others may make before ours
 
 
-def load(store: Objects, collection: str) -> Callers | None:
-    """The callers of a collection; None: it is not bound, everybody sees everything."""
-    data = store.get_object(key(collection))
-    return None if data is None else dict(json.loads(data))
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The callers of a collection as of a list; None: it is not bound, everybody sees everything."""
+
+    number: int
+    callers: Callers | None
 
 
-def save(store: Objects, collection: str, callers: Callers) -> None:
-    store.put_object(key(collection), json.dumps(callers, sort_keys=True).encode())
+def folder(collection: str) -> str:
+    return f"collections/{collection}/callers/"
+
+
+def load(store: Objects, collection: str, known: Listed | None = None) -> Listed:
+    """The newest list. `known`: one that was read before; then it is one request where nothing is newer."""
+    if known is None:
+        keys = store.list_objects(folder(collection))
+        known = Listed(int(keys[-1][-17:-5]) - 1 if keys else 0, None)
+        if not keys:
+            return known
+    while (newer := _read(store, collection, known.number + 1)) is not None:
+        known = newer
+    return known
+
+
+def change(store: Objects, collection: str, edit: Callable[[Callers | None], Callers | None]) -> Callers | None:
+    """Put what `edit` makes of the newest list as the next one, until nobody else was faster."""
+    now = load(store, collection)
+    for _ in range(TRIES):
+        made = edit(now.callers)
+        if made == now.callers:
+            return made
+        body = json.dumps({"time": time.time(), "callers": made}, sort_keys=True).encode()
+        if store.put_object(_key(collection, now.number + 1), body, if_absent=True):
+            return made
+        now = load(store, collection, now)
+    raise ConflictError(
+        f"{TRIES} times somebody else changed the callers of {collection!r} first. Nothing of this was kept; try again."
+    )
+
+
+def _key(collection: str, number: int) -> str:
+    return f"{folder(collection)}{number:012d}.json"
+
+
+def _read(store: Objects, collection: str, number: int) -> Listed | None:
+    data = store.get_object(_key(collection, number))
+    return None if data is None else Listed(number, json.loads(data)["callers"])
 
 
 def named(token: str) -> str:
