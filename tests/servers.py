@@ -7,6 +7,7 @@ import contextlib
 import os
 import pwd
 import random
+import secrets
 import shutil
 import signal
 import socket
@@ -17,7 +18,7 @@ import threading
 import time
 from pathlib import Path
 
-KEY, SECRET = "ropewalk", "ropewalk-secret"  # of a server that lives for one test session
+KEY = "ropewalk"
 START_S = 60.0
 STARTS = 5
 
@@ -26,8 +27,8 @@ class Absent(Exception):
     """The program of a server is not on this machine."""
 
 
-class NotStarted(Exception):
-    """A server ended, or was not ready in time; with the end of its log."""
+class Ended(Exception):
+    """A server ended before it was ready; with the end of its log."""
 
 
 def free_ports(count):
@@ -51,7 +52,7 @@ def on_free_ports(start, count):
             try:
                 running = stack.enter_context(start(*free_ports(count)))
                 break
-            except NotStarted:
+            except Ended:
                 if last:
                     raise
         yield running
@@ -59,12 +60,11 @@ def on_free_ports(start, count):
 
 def wait_for(ready, process, log):
     end = time.monotonic() + START_S
-    while True:
-        # Asked first: an answer on the port of a server that has ended is somebody else's.
-        if process.poll() is not None or time.monotonic() > end:
-            raise NotStarted(f"the server did not start:\n{log.read_text()[-3000:]}")
-        if ready():
-            return
+    while not ready():
+        if process.poll() is not None:
+            raise Ended(log.read_text()[-3000:])
+        if time.monotonic() > end:
+            raise RuntimeError(f"the server was not ready in {START_S:.0f} s:\n{log.read_text()[-3000:]}")
         time.sleep(0.05)
 
 
@@ -95,13 +95,14 @@ def seaweedfs(port, *others):
     import obstore
     from obstore.store import S3Store
 
+    secret = secrets.token_hex()  # a neighbour's server has another: its answers are never taken for those of this one
     own = [f"{name}.port" for name in ("-master", "-volume", "-filer")]
     own += [f"{name}.grpc" for name in (*own, "-s3.port")]
     with tempfile.TemporaryDirectory(prefix="ropewalk-s3-") as name:
         folder = Path(name)
         (folder / "data").mkdir()
         (folder / "s3.json").write_text(
-            f'{{"identities": [{{"name": "test", "credentials": [{{"accessKey": "{KEY}", "secretKey": "{SECRET}"}}],'
+            f'{{"identities": [{{"name": "test", "credentials": [{{"accessKey": "{KEY}", "secretKey": "{secret}"}}],'
             f'"actions": ["Admin", "Read", "Write", "List", "Tagging"]}}]}}'
         )
         command = [
@@ -117,15 +118,15 @@ def seaweedfs(port, *others):
             env = {
                 "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
                 "AWS_ACCESS_KEY_ID": KEY,
-                "AWS_SECRET_ACCESS_KEY": SECRET,
+                "AWS_SECRET_ACCESS_KEY": secret,
                 "AWS_REGION": "us-east-1",
             }
-            wait_for(lambda: made_bucket(port), process, log)
+            wait_for(lambda: made_bucket(port, secret), process, log)
             store = S3Store(
                 "ropewalk",
                 endpoint=env["AWS_ENDPOINT_URL"],
                 access_key_id=KEY,
-                secret_access_key=SECRET,
+                secret_access_key=secret,
                 region="us-east-1",
                 client_options={"allow_http": True},
                 retry_config={"max_retries": 0},
@@ -141,7 +142,7 @@ def seaweedfs(port, *others):
             yield env
 
 
-def made_bucket(port):
+def made_bucket(port, secret):
     """Whether PUT /ropewalk made it, signed by hand (AWS signature 4): the client library has no request for it."""
     import hashlib
     import hmac
@@ -157,7 +158,7 @@ def made_bucket(port):
     request = "\n".join(["PUT", "/ropewalk", "", *(f"{k}:{v}" for k, v in head.items()), "", names, empty])
     scope = f"{stamp[:8]}/us-east-1/s3/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-    key = sign(sign(sign(sign(f"AWS4{SECRET}".encode(), stamp[:8]), "us-east-1"), "s3"), "aws4_request")
+    key = sign(sign(sign(sign(f"AWS4{secret}".encode(), stamp[:8]), "us-east-1"), "s3"), "aws4_request")
     head["authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={KEY}/{scope}, SignedHeaders={names}, Signature={sign(key, text).hex()}"
     )
@@ -191,6 +192,7 @@ class Postgres:
         self.bin = postgres_bin()
         self.folder = folder
         self.port = port
+        self.process = None
         self._stack = contextlib.ExitStack()
         self._user = {}
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
@@ -217,17 +219,18 @@ class Postgres:
         def ready():
             import psycopg
 
-            with contextlib.suppress(psycopg.Error):
-                psycopg.connect(self.url(), connect_timeout=1).close()
-                return True
+            with contextlib.suppress(psycopg.Error), psycopg.connect(self.url(), connect_timeout=1) as connection:
+                (place,) = connection.execute("SHOW data_directory").fetchone()
+                return Path(place) == self.folder / "data"  # not a neighbour's on the same port
             return False
 
         wait_for(ready, process, log)
 
     def stop(self):
         """As when a machine goes away: no goodbye to anybody."""
-        self.process.send_signal(signal.SIGQUIT)
-        self.process.wait()
+        if self.process is not None:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait()
         self._stack.close()
 
     def database(self, name):

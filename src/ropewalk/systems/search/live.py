@@ -26,21 +26,22 @@ log = logging.getLogger("ropewalk.search")
 REFRESH_S = 0.45
 WAIT_S = 0.5  # that a query waits for a look
 SLOW_S = 5.0  # after which a look that is not over is told
-SURE_S = 60.0  # since the last look, after which a held manifest is not taken for granted
+SURE_S = 60.0  # since the last look, after which a held manifest and list are not taken for granted
 Held = tuple[Snapshot, callers.Listed]
 
 
 class Live:
-    """Opens the newest manifest, or always the one with `number`. Old ones stay open for as long as a thread still reads them."""
+    """Opens the newest manifest, or always the one with `number`; its callers are in the folder `listed`. Old ones stay open for as long as a thread still reads them."""
 
     def __init__(
-        self, store: Store, name: str, bound: str, number: int | None = None, refresh_s: float = REFRESH_S
+        self, store: Store, name: str, listed: str, number: int | None = None, refresh_s: float = REFRESH_S
     ) -> None:
         self.collection = Collection(store, name)
-        self._store, self._bound, self._number, self._refresh_s = store, bound, number, refresh_s
+        self._store, self._listed, self._number, self._refresh_s = store, listed, number, refresh_s
         self._lock = threading.Lock()
         self._held: Held | None = None
         self._looked = 0.0  # when the last look that went well began
+        self._named = 0.0  # when all lists of callers were last looked for
         self._under_way: _Look | None = None
         self._failed: Exception | None = None  # of the last look
 
@@ -109,7 +110,16 @@ class Live:
         else:
             snapshot = self.collection.open(number)
             snapshot.make_ready()
-        return snapshot, callers.load(self._store, self._bound, held[1] if held is not None else None)
+        return snapshot, self._callers(held)
+
+    def _callers(self, held: Held | None) -> callers.Listed:
+        """What came after those that are held; all anew now and then, for a store may be put back to an older state."""
+        now = time.monotonic()
+        if held is not None and now - self._named < SURE_S:
+            return callers.load(self._store, self._listed, held[1])
+        found = callers.load(self._store, self._listed)
+        self._named = now
+        return found
 
     def _tell(self, error: Exception | None) -> None:
         """Once when it begins, once when it is over."""

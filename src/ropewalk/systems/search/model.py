@@ -41,11 +41,16 @@ class Spec:
 
     collection: str
     encoder: encoders.Named | None
-    bound: str = ""  # under which name its callers are listed; empty: the collection's own
+    bound: str = ""  # the releases whose callers are its own; empty: the collection has its own
     legs: str = "hybrid"  # what is served when a request does not say otherwise; terms: the baseline
     depth: int = DEPTH
     synonyms: Mapping[str, Sequence[str]] = field(default_factory=dict)
     shift: float = 0.0  # what labels taught of the worth of terms beside vectors
+
+    @property
+    def callers(self) -> str:
+        """Where its callers are listed."""
+        return callers.of_releases(self.bound) if self.bound else callers.of_collection(self.collection)
 
 
 class Search:
@@ -63,7 +68,7 @@ class Search:
         """Read the collection in this store. `manifest`: always as of this one; it is for who holds the store, no caller can ask for it,
         because what was deleted since is still in it."""
         self._store = store
-        self._live = Live(store, self.spec.collection, self.spec.bound or self.spec.collection, manifest)
+        self._live = Live(store, self.spec.collection, self.spec.callers, manifest)
 
     def trouble(self) -> str:
         """Why answers may come from an old state, or nothing."""

@@ -84,7 +84,7 @@ def _is_left(collection: Collection, keys: list[str], moment: float) -> bool:
     """Did a training make it, is nobody at it, and has nobody been since a moment?"""
     numbers = [int(key[-17:-5]) for key in keys if "/manifests/" in key]
     manifest = collection.manifest(max(numbers)) if numbers else None
-    bound = any(key.startswith(callers.folder(collection.name)) for key in keys)
+    bound = any(key.startswith(callers.of_collection(collection.name)) for key in keys)
     if manifest is None or not manifest.trained or bound or manifest.time >= moment:
         return False
     reading, _ = held(collection.store, collection.local.root)

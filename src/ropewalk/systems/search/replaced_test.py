@@ -106,7 +106,7 @@ def test_what_a_person_made_or_wrote_to_stays_also_after_merges(store):
 def test_what_a_person_bound_or_reindexed_stays(store):
     for name in ("bound", "anew", "left"):
         trained(store, name)
-    callers.change(store, "bound", lambda _: {"a": {"name": "a", "where": {}}})
+    callers.change(store, callers.of_collection("bound"), lambda _: {"a": {"name": "a", "where": {}}})
     anew = Collection(store, "anew")
     other = Layout((Field("text", "text"), Field("title", "text")))
     made = reindex.build(anew, other, lambda _: None)

@@ -131,7 +131,7 @@ def bind(
     desk: Desk,
     caller: Annotated[str, "name of who asks", "CALLER"],
     *,
-    where: Annotated[str, 'what they may see, as JSON: {"tenant": "a"}', "JSON"] = "",
+    where: Annotated[str, 'what they may see, as JSON: {"tenant": "a"}; {} is everything', "JSON"] = "",
     remove: Annotated[bool, "take their token away"] = False,
     collection: Annotated[str, WHICH, "COLLECTION"] = "",
 ) -> int:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ropewalk import cli
+from ropewalk import api, cli
 from ropewalk.store import open_store
 from ropewalk.systems.search import build, texts
 from ropewalk.systems.search.index import collection as collections
@@ -85,9 +85,9 @@ def test_a_bound_collection_is_asked_with_a_token(goods):
 
 
 def test_a_collection_is_unbound_by_a_command_of_its_own_and_never_by_taking_the_last_token_away(goods):
-    assert "goods is not bound: everybody sees everything." in goods("unbind")[2]
+    assert "goods: not bound; everybody sees everything." in goods("unbind")[2]
     token = json.loads(goods("bind", "birch", "--where", '{"maker": ["Birch"]}', "--json")[1])["token"]
-    assert "knows no caller 'oak'; it knows birch." in goods("bind", "oak", "--remove")[2]
+    assert "goods: there is no caller 'oak', only birch." in goods("bind", "oak", "--remove")[2]
     code, out, _ = goods("bind", "birch", "--remove")
     assert (code, "every request is refused. To show everything to everybody: ropewalk search unbind" in out) == (
         0,
@@ -96,7 +96,7 @@ def test_a_collection_is_unbound_by_a_command_of_its_own_and_never_by_taking_the
     for words in (["query", "made"], ["query", "made", "--caller", token]):
         assert "this collection shows each caller its own documents only" in goods(*words)[2]
     code, out, _ = goods("unbind")
-    assert (code, "shown to everybody" in out) == (0, True)
+    assert (code, "goods: shown to everybody. The tokens of nobody mean nothing any more." in out) == (0, True)
     assert len(json.loads(goods("query", "made", "--json")[1])["hits"]) == 2
 
 
@@ -180,3 +180,17 @@ def test_what_cannot_be_judged_gets_a_sentence(goods, tmp_path, words, sentence)
     code, out, err = goods(*words)
     assert (code, out) == (2, "")
     assert sentence in err
+
+
+def test_a_collection_that_bears_the_name_of_a_releases_setting_is_unbound_without_the_release(shell, tmp_path):
+    where = {"store": str(tmp_path / ".ropewalk")}
+    where["settings"] = {"docs": "made:40", "encoder": "none", "reader": "none", "rerank": False, "collection": "goods"}
+    api.train("search", **where)
+    api.register("search", choice="baseline", **where)
+    api.promote("search", 1, **where)
+    assert shell("bind", "all", "--where", "{}")[0] == 0
+    assert shell("index", "docs.jsonl", "--into", "goods")[0] == 0
+    assert "goods: not bound; everybody sees everything." in shell("unbind", "--collection", "goods")[2]
+    assert "the caller has to be named" in shell("query", "")[2]
+    assert shell("unbind")[1].startswith("the releases of goods: shown to everybody. The tokens of all mean nothing")
+    assert shell("query", "")[0] == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ropewalk.errors import MissingError, RopewalkError
 from ropewalk.systems.search.index.collection import Collection, names
 from ropewalk.systems.search.model import Search
+from ropewalk.systems.search.retrieve import callers
 from ropewalk.systems.search.texts import reading
 from ropewalk.types import Desk
 
@@ -47,11 +48,9 @@ def model(desk: Desk, name: str) -> Search:
     return reading(named(desk, name), desk.config)
 
 
-def bound_name(desk: Desk, collection: Collection) -> str:
-    """The name under which the callers of a collection are listed: that of its releases stays when a new one builds a new collection."""
+def listed(desk: Desk, collection: Collection) -> tuple[str, str]:
+    """Where the callers of a collection are listed, and whose those are: its own, or those of all releases where it is the live one's."""
     live = released(desk)
-    return (
-        live.spec.bound
-        if live is not None and live.spec.collection == collection.name and live.spec.bound
-        else collection.name
-    )
+    if live is not None and live.spec.collection == collection.name and live.spec.bound:
+        return live.spec.callers, f"the releases of {live.spec.bound}"
+    return callers.of_collection(collection.name), collection.name

@@ -1,6 +1,6 @@
 """Who may see what. A collection may be bound to its callers: each token stands for a filter that no query can widen.
 
-The tokens' hashes and filters lie beside the collection and are looked for with each new state, so that one taken away stops
+The tokens' hashes and filters lie in the store and are looked for with each new state, so that one taken away stops
 working within a second. Where there is such a list, a request without a token that stands in it is refused: nothing is shown
 by default. The filter is joined to the query's own by `and`, in every leg, count, suggestion and answer.
 
@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ropewalk.errors import ConflictError, RequestError
+from ropewalk.errors import ConflictError, MissingError, RequestError
 from ropewalk.systems.search.retrieve.filters import Filter, read
 
 
@@ -43,44 +43,52 @@ class Listed:
     callers: Callers | None
 
 
-def folder(collection: str) -> str:
-    return f"collections/{collection}/callers/"
+def of_collection(name: str) -> str:
+    """Where a collection's own lists are."""
+    return f"collections/{name}/callers/"
 
 
-def load(store: Objects, collection: str, known: Listed | None = None) -> Listed:
+def of_releases(name: str) -> str:
+    """Where the lists of releases are, by the setting `collection`: a new release builds a new collection, and callers stay."""
+    return f"callers/{name}/"
+
+
+def load(store: Objects, folder: str, known: Listed | None = None) -> Listed:
     """The newest list. `known`: one that was read before; then it is one request where nothing is newer."""
     if known is None:
-        keys = store.list_objects(folder(collection))
-        known = Listed(int(keys[-1][-17:-5]) - 1 if keys else 0, None)
+        keys = store.list_objects(folder)
+        known = _read(store, folder, int(keys[-1][-17:-5])) if keys else Listed(0, None)
+        if known is None:
+            raise MissingError("list of callers", keys[-1], hint="It was there a moment ago. Run the command again.")
         if not keys:
             return known
-    while (newer := _read(store, collection, known.number + 1)) is not None:
+    while (newer := _read(store, folder, known.number + 1)) is not None:
         known = newer
     return known
 
 
-def change(store: Objects, collection: str, edit: Callable[[Callers | None], Callers | None]) -> Callers | None:
+def change(store: Objects, folder: str, edit: Callable[[Callers | None], Callers | None]) -> Callers | None:
     """Put what `edit` makes of the newest list as the next one, until nobody else was faster."""
-    now = load(store, collection)
+    now = load(store, folder)
     for _ in range(TRIES):
         made = edit(now.callers)
         if made == now.callers:
             return made
         body = json.dumps({"time": time.time(), "callers": made}, sort_keys=True).encode()
-        if store.put_object(_key(collection, now.number + 1), body, if_absent=True):
+        if store.put_object(_key(folder, now.number + 1), body, if_absent=True):
             return made
-        now = load(store, collection, now)
+        now = load(store, folder, now)
     raise ConflictError(
-        f"{TRIES} times somebody else changed the callers of {collection!r} first. Nothing of this was kept; try again."
+        f"{TRIES} times somebody else changed the list {folder} first. Nothing of this was kept; try again."
     )
 
 
-def _key(collection: str, number: int) -> str:
-    return f"{folder(collection)}{number:012d}.json"
+def _key(folder: str, number: int) -> str:
+    return f"{folder}{number:012d}.json"
 
 
-def _read(store: Objects, collection: str, number: int) -> Listed | None:
-    data = store.get_object(_key(collection, number))
+def _read(store: Objects, folder: str, number: int) -> Listed | None:
+    data = store.get_object(_key(folder, number))
     return None if data is None else Listed(number, json.loads(data)["callers"])
 
 

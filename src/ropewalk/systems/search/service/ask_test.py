@@ -99,7 +99,7 @@ def test_an_answer_has_no_excuse(model):
 def test_what_a_commit_moved_between_the_answer_and_its_page_is_not_shown(model):
     """The text that a source points into is another one, or it is another tenant's, by the time that it is dressed."""
     bound = {callers.named(t): {"name": t, "where": {"tenant": t}} for t in "ab"}
-    callers.change(model._store, "facts", lambda _: bound)
+    callers.change(model._store, callers.of_collection("facts"), lambda _: bound)
     model.attach(model._store)
     row = checked({"query": "bridge", "task": "ask", "k": 100, "caller": "a"})
     for e in ASKED:
@@ -136,7 +136,7 @@ def test_a_row_that_the_contract_does_not_allow_is_refused_in_python_too(model, 
 
 def test_a_callers_answer_comes_from_the_callers_documents(model):
     bound = {callers.named(t): {"name": t, "where": {"tenant": t}} for t in "ab"}
-    callers.change(model._store, "facts", lambda _: bound)
+    callers.change(model._store, callers.of_collection("facts"), lambda _: bound)
     model.attach(model._store)
     for e in ASKED:
         found = ask(model, e.question, caller="a", where='{"any": [{"tenant": "a"}, {"tenant": "b"}]}')

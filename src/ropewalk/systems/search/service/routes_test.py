@@ -30,7 +30,7 @@ class Service:
         self.store = open_store("memory://")
         self.collection = shop(self.store)
         if bound:
-            callers.change(self.store, "shop", lambda _: bound)
+            callers.change(self.store, callers.of_collection("shop"), lambda _: bound)
         self.model = Search(Spec("shop", None, legs="terms"))
         self.model.attach(self.store)
         self.events = []
@@ -170,6 +170,6 @@ def test_a_token_taken_away_stops_working_and_a_commit_is_found(tmp_path):
     assert service.get("/search", "t", q="shoes").json()["total"] == 2
     service.collection.commit(delete=["2"])
     assert service.get("/search", "t", q="shoes").json()["total"] == 1
-    callers.change(service.store, "shop", lambda _: {})
+    callers.change(service.store, callers.of_collection("shop"), lambda _: {})
     assert service.get("/search", "t", q="shoes").status_code == 422
     service.close()
