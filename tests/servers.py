@@ -48,12 +48,12 @@ def on_free_ports(start, count):
     """What `start(*ports)`, a context manager, gives. Between the look and the server's own start a port may be taken
     by a neighbour: then the server starts again, on others."""
     with contextlib.ExitStack() as stack:
-        for last in [False] * (STARTS - 1) + [True]:
+        for attempt in range(STARTS):
             try:
                 running = stack.enter_context(start(*free_ports(count)))
                 break
             except Ended:
-                if last:
+                if attempt == STARTS - 1:
                     raise
         yield running
 

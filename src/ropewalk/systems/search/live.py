@@ -31,17 +31,17 @@ Held = tuple[Snapshot, callers.Listed]
 
 
 class Live:
-    """Opens the newest manifest, or always the one with `number`; its callers are in the folder `listed`. Old ones stay open for as long as a thread still reads them."""
+    """Opens the newest manifest, or always the one with `number`; its callers are in the folder `callers_at`. Old ones stay open for as long as a thread still reads them."""
 
     def __init__(
-        self, store: Store, name: str, listed: str, number: int | None = None, refresh_s: float = REFRESH_S
+        self, store: Store, name: str, callers_at: str, number: int | None = None, refresh_s: float = REFRESH_S
     ) -> None:
         self.collection = Collection(store, name)
-        self._store, self._listed, self._number, self._refresh_s = store, listed, number, refresh_s
+        self._store, self._callers_at, self._number, self._refresh_s = store, callers_at, number, refresh_s
         self._lock = threading.Lock()
         self._held: Held | None = None
         self._looked = 0.0  # when the last look that went well began
-        self._named = 0.0  # when all lists of callers were last looked for
+        self._relisted = 0.0  # when all lists of callers were last looked for
         self._under_way: _Look | None = None
         self._failed: Exception | None = None  # of the last look
 
@@ -115,10 +115,10 @@ class Live:
     def _callers(self, held: Held | None) -> callers.Listed:
         """What came after those that are held; all anew now and then, for a store may be put back to an older state."""
         now = time.monotonic()
-        if held is not None and now - self._named < SURE_S:
-            return callers.load(self._store, self._listed, held[1])
-        found = callers.load(self._store, self._listed)
-        self._named = now
+        if held is not None and now - self._relisted < SURE_S:
+            return callers.load(self._store, self._callers_at, held[1])
+        found = callers.load(self._store, self._callers_at)
+        self._relisted = now
         return found
 
     def _tell(self, error: Exception | None) -> None:

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from ropewalk.store import open_store
+from ropewalk.systems.search.index import chain
 from ropewalk.systems.search.live import Live
 from ropewalk.systems.search.retrieve import callers
 from ropewalk.systems.search.retrieve.shop import shop
@@ -46,7 +47,7 @@ def test_a_store_that_was_put_back_to_an_older_state_brings_no_caller_back_for_l
     assert live._newest()[1].number == 3
     live.now()
     for number in (2, 3):
-        store.delete_object(f"{folder}{number:012d}.json")
+        store.delete_object(chain.key(folder, number))
     callers.change(store, folder, lambda _: {})
-    live._named -= 61.0
+    live._relisted -= 61.0
     assert live._newest()[1] == callers.Listed(2, {})

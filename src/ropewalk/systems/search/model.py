@@ -48,8 +48,8 @@ class Spec:
     shift: float = 0.0  # what labels taught of the worth of terms beside vectors
 
     @property
-    def callers(self) -> str:
-        """Where its callers are listed."""
+    def callers_at(self) -> str:
+        """The folder of its lists of callers."""
         return callers.of_releases(self.bound) if self.bound else callers.of_collection(self.collection)
 
 
@@ -68,7 +68,7 @@ class Search:
         """Read the collection in this store. `manifest`: always as of this one; it is for who holds the store, no caller can ask for it,
         because what was deleted since is still in it."""
         self._store = store
-        self._live = Live(store, self.spec.collection, self.spec.callers, manifest)
+        self._live = Live(store, self.spec.collection, self.spec.callers_at, manifest)
 
     def trouble(self) -> str:
         """Why answers may come from an old state, or nothing."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ropewalk.errors import MissingError
+from ropewalk.systems.search.index import chain
 from ropewalk.systems.search.index.collection import Collection
 from ropewalk.systems.search.index.readers import held
 from ropewalk.systems.search.index.upkeep import DAY
@@ -82,9 +83,9 @@ def _named(store: Store, record: Record) -> Iterable[str]:
 
 def _is_left(collection: Collection, keys: list[str], moment: float) -> bool:
     """Did a training make it, is nobody at it, and has nobody been since a moment?"""
-    numbers = [int(key[-17:-5]) for key in keys if "/manifests/" in key]
-    manifest = collection.manifest(max(numbers)) if numbers else None
-    bound = any(key.startswith(callers.of_collection(collection.name)) for key in keys)
+    numbers = chain.numbers(key for key in keys if "/manifests/" in key)
+    manifest = collection.manifest(numbers[-1]) if numbers else None
+    bound = any(key.startswith(f"{callers.of_collection(collection.name)}/") for key in keys)
     if manifest is None or not manifest.trained or bound or manifest.time >= moment:
         return False
     reading, _ = held(collection.store, collection.local.root)

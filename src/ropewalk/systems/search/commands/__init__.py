@@ -136,14 +136,14 @@ def bind(
     collection: Annotated[str, WHICH, "COLLECTION"] = "",
 ) -> int:
     """Gives a caller a token for a part of a collection; from then on everybody needs one."""
-    from ropewalk.systems.search.commands.keep import bind
+    from ropewalk.systems.search.commands.bind import bind
 
     return bind(desk, caller, where, remove, collection)
 
 
 def unbind(desk: Desk, *, collection: Annotated[str, WHICH, "COLLECTION"] = "") -> int:
     """Shows a bound collection to everybody again: no token is needed, and those given out mean nothing."""
-    from ropewalk.systems.search.commands.keep import unbind
+    from ropewalk.systems.search.commands.bind import unbind
 
     return unbind(desk, collection)
 

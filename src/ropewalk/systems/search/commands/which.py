@@ -48,9 +48,9 @@ def model(desk: Desk, name: str) -> Search:
     return reading(named(desk, name), desk.config)
 
 
-def listed(desk: Desk, collection: Collection) -> tuple[str, str]:
-    """Where the callers of a collection are listed, and whose those are: its own, or those of all releases where it is the live one's."""
+def callers_of(desk: Desk, collection: Collection) -> tuple[str, str]:
+    """The folder of a collection's lists of callers, and whose those are: its own, or those of all releases where it is the live one's."""
     live = released(desk)
     if live is not None and live.spec.collection == collection.name and live.spec.bound:
-        return live.spec.callers, f"the releases of {live.spec.bound}"
+        return live.spec.callers_at, f"the releases of {live.spec.bound}"
     return callers.of_collection(collection.name), collection.name

@@ -11,7 +11,6 @@ top of it. So there is nothing to lock, and a writer that dies leaves a segment 
 
 from __future__ import annotations
 
-import random
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +22,7 @@ import numpy as np
 
 from ropewalk.errors import ConflictError, DataError, MissingError
 from ropewalk.store import Store
+from ropewalk.systems.search.index import chain
 from ropewalk.systems.search.index import manifest as files
 from ropewalk.systems.search.index.ids import keys_of
 from ropewalk.systems.search.index.layout import Layout, analyzers, check_analyzers
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 LARGEST = 128 << 20  # bytes of text in a segment that `write` makes: building takes some six times that in memory
 SMALL = 2 << 20  # bytes of text whose index fits anywhere
 DAY = 86_400.0  # seconds
-TRIES = 50  # commits that others may win before ours
+FEWER = "try again when there are fewer writers, or let one writer commit for all"
 
 
 class Collection:
@@ -47,6 +47,7 @@ class Collection:
             raise DataError([f"{name!r} cannot name a collection: use up to 100 letters, digits, '.', '_' and '-'."])
         self.store, self.name = store, name
         self.local = Local(store, name)
+        self._manifests_folder = f"{self.local.root}/manifests"
         self._manifests: dict[int, Manifest] = {}
         self._newest = 0  # as far as was seen
 
@@ -71,8 +72,7 @@ class Collection:
 
     def numbers(self) -> list[int]:
         """The manifests that are kept, oldest first."""
-        keys = self.store.list_objects(f"{self.local.root}/manifests/")
-        return sorted(int(key[-17:-5]) for key in keys)
+        return chain.numbers(self.store.list_objects(f"{self._manifests_folder}/"))
 
     def exists(self) -> bool:
         return bool(self.numbers())
@@ -137,7 +137,7 @@ class Collection:
         self._manifests.pop(number, None)
 
     def _manifest_key(self, number: int) -> str:
-        return f"{self.local.root}/manifests/{number:012d}.json"
+        return chain.key(self._manifests_folder, number)
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -227,7 +227,8 @@ class Collection:
 
     def swap(self, change: Callable[[Manifest], Manifest | None], base: int | None = None) -> Manifest:
         """Commit what `change` makes of the newest manifest, until nobody else was faster; None leaves it."""
-        for attempt in range(TRIES):
+        race = chain.Race(f"wrote to the collection {self.name!r}", FEWER)
+        while True:
             now = self.manifest()
             if base is not None and now.number != base:
                 raise ConflictError(
@@ -240,11 +241,7 @@ class Collection:
             new = replace(made, number=now.number + 1, parent=now.number, time=time.time())
             if self._put_manifest(new):
                 return new
-            time.sleep(random.uniform(0, 0.01 * min(attempt, 20)))
-        raise ConflictError(
-            f"{TRIES} times somebody else wrote to the collection {self.name!r} first. Nothing of this commit was kept; try "
-            f"again when there are fewer writers, or let one writer commit for all."
-        )
+            race.lost()
 
     def _put_manifest(self, new: Manifest) -> bool:
         """Put it where nothing is. False: somebody else was faster.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ropewalk.errors import ConflictError, DataError, MissingError, StoreError
+from ropewalk.systems.search.index import chain
 from ropewalk.systems.search.index import collection as writing
 from ropewalk.systems.search.index.collection import Collection, names
 from ropewalk.systems.search.index.layout import Field, Layout
@@ -226,7 +227,7 @@ def test_many_writers_at_once_all_get_in(ropes):
 
 
 def test_a_writer_that_always_comes_late_is_told(ropes, monkeypatch):
-    monkeypatch.setattr(writing, "TRIES", 3)
+    monkeypatch.setattr(chain, "TRIES", 3)
     monkeypatch.setattr(type(ropes.store), "put_object", lambda *_, if_absent=False, **__: not if_absent)
     with pytest.raises(ConflictError, match="3 times somebody else wrote to the collection 'ropes' first"):
         ropes.swap(lambda now: replace(now, layout=Layout(())))

@@ -4,8 +4,8 @@ The tokens' hashes and filters lie in the store and are looked for with each new
 working within a second. Where there is such a list, a request without a token that stands in it is refused: nothing is shown
 by default. The filter is joined to the query's own by `and`, in every leg, count, suggestion and answer.
 
-Lists are numbered as manifests are, and a new one is put where nothing was: of two administrators at once the second works
-its change out again on the first one's, so that no token comes back. All lists stay: they tell who could see what, and when.
+Lists are a chain as manifests are: of two administrators at once the second works its change out again on the first one's, so
+that no token comes back. All lists stay: they tell who could see what, and when.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ropewalk.errors import ConflictError, MissingError, RequestError
+from ropewalk.errors import MissingError, RequestError
+from ropewalk.systems.search.index import chain
 from ropewalk.systems.search.retrieve.filters import Filter, read
 
 
@@ -32,9 +33,6 @@ class Objects(Protocol):
 Callers = Mapping[str, Mapping[str, Any]]  # hash of a token -> {"name", "where"}
 
 
-TRIES = 50  # changes that others may make before ours
-
-
 @dataclass(frozen=True, slots=True)
 class Listed:
     """The callers of a collection as of a list; None: it is not bound, everybody sees everything."""
@@ -45,23 +43,24 @@ class Listed:
 
 def of_collection(name: str) -> str:
     """Where a collection's own lists are."""
-    return f"collections/{name}/callers/"
+    return f"collections/{name}/callers"
 
 
 def of_releases(name: str) -> str:
     """Where the lists of releases are, by the setting `collection`: a new release builds a new collection, and callers stay."""
-    return f"callers/{name}/"
+    return f"callers/{name}"
 
 
 def load(store: Objects, folder: str, known: Listed | None = None) -> Listed:
     """The newest list. `known`: one that was read before; then it is one request where nothing is newer."""
     if known is None:
-        keys = store.list_objects(folder)
-        known = _read(store, folder, int(keys[-1][-17:-5])) if keys else Listed(0, None)
+        numbers = chain.numbers(store.list_objects(f"{folder}/"))
+        if not numbers:
+            return Listed(0, None)
+        known = _read(store, folder, numbers[-1])
         if known is None:
-            raise MissingError("list of callers", keys[-1], hint="It was there a moment ago. Run the command again.")
-        if not keys:
-            return known
+            kept = chain.key(folder, numbers[-1])
+            raise MissingError("list of callers", kept, hint="It was there a moment ago. Run the command again.")
     while (newer := _read(store, folder, known.number + 1)) is not None:
         known = newer
     return known
@@ -70,25 +69,20 @@ def load(store: Objects, folder: str, known: Listed | None = None) -> Listed:
 def change(store: Objects, folder: str, edit: Callable[[Callers | None], Callers | None]) -> Callers | None:
     """Put what `edit` makes of the newest list as the next one, until nobody else was faster."""
     now = load(store, folder)
-    for _ in range(TRIES):
+    race = chain.Race(f"changed the list {folder}", "try again")
+    while True:
         made = edit(now.callers)
         if made == now.callers:
             return made
         body = json.dumps({"time": time.time(), "callers": made}, sort_keys=True).encode()
-        if store.put_object(_key(folder, now.number + 1), body, if_absent=True):
+        if store.put_object(chain.key(folder, now.number + 1), body, if_absent=True):
             return made
+        race.lost()
         now = load(store, folder, now)
-    raise ConflictError(
-        f"{TRIES} times somebody else changed the list {folder} first. Nothing of this was kept; try again."
-    )
-
-
-def _key(folder: str, number: int) -> str:
-    return f"{folder}{number:012d}.json"
 
 
 def _read(store: Objects, folder: str, number: int) -> Listed | None:
-    data = store.get_object(_key(folder, number))
+    data = store.get_object(chain.key(folder, number))
     return None if data is None else Listed(number, json.loads(data)["callers"])
 
 

@@ -122,7 +122,7 @@ class _Made:
         synonyms = [t for word in words for t in analysis.terms(word, place.language)]
         self.terms[place.language].update(synonyms)
         also = [(self._plain(word, place), SYNONYM) for word in synonyms]
-        if self.typos and not clause.prefix and len(term) > 3 and not self._is_known(term, place):
+        if self.typos and not clause.prefix and not self._is_known(term, place):
             word = _typed(clause, term, place.language)
             if (meant := self._meant(word, term, place)) is not None:
                 self.mended[word] = meant
