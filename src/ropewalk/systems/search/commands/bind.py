@@ -57,7 +57,9 @@ def unbind(desk: Desk, name: str) -> int:
     if before is None:
         raise RopewalkError(f"{whose}: not bound; everybody sees everything.")
     gone = _names(before)
-    said = f"{whose}: shown to everybody. The tokens of {', '.join(gone) or 'nobody'} mean nothing any more."
+    said = f"{whose}: shown to everybody."
+    if gone:
+        said += f" The tokens of {', '.join(gone)} mean nothing any more."
     desk.show({"collection": collection.name, "callers": gone}, said)
     return 0
 

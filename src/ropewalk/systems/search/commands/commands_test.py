@@ -96,7 +96,7 @@ def test_a_collection_is_unbound_by_a_command_of_its_own_and_never_by_taking_the
     for words in (["query", "made"], ["query", "made", "--caller", token]):
         assert "this collection shows each caller its own documents only" in goods(*words)[2]
     code, out, _ = goods("unbind")
-    assert (code, "goods: shown to everybody. The tokens of nobody mean nothing any more." in out) == (0, True)
+    assert (code, out.strip()) == (0, "goods: shown to everybody.")
     assert len(json.loads(goods("query", "made", "--json")[1])["hits"]) == 2
 
 
